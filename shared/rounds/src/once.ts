@@ -1,0 +1,26 @@
+import { UsageError } from './errors.ts'
+
+/** A secret that may be used once. It prints as `[secret]` and cannot be serialised or restored. */
+export class Once<T> {
+  #value: T | undefined
+
+  constructor(value: T) {
+    this.#value = value
+  }
+
+  /** @throws {UsageError} the second time: reuse of a nonce is loss of the key */
+  take(): T {
+    const value = this.#value
+    if (value === undefined) throw new UsageError('one-time secret used twice')
+    this.#value = undefined
+    return value
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+}
