@@ -16,6 +16,7 @@ export const LABELS = [
   ...(['sign/sid', 'sign/com', 'sign/echo1', 'sign/echo2', 'sign/delta', 'zero', 'bind'] as const),
   ...(['pve/label', 'pve/coins', 'pve/pad', 'pve/chal'] as const),
   ...(['ecdh/derive', 'ecdh/pok', 'ecdh/nonce', 'ecdh/dleq', 'export'] as const),
+  'commit/pop', // possession of x1, at the commit of a new key
   'kat', // of the known-answer transcript only
 ] as const
 

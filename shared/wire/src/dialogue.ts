@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { base64url, hex } from './fields.ts'
+import { MAX_PRESIGN_BATCH, MAX_PRESIGNATURES } from './limits.ts'
+import { commitReceipt } from './api.ts'
+
+/**
+ * What device and Sigpair say around the rounds of a protocol, inside the encrypted channel: small JSON documents, in the
+ * handshake payloads and in control frames. No field here can carry a share.
+ */
+
+/** Type numbers of control frames (`round` of a frame with protocol 0). */
+export const CONTROL = {
+  /** device → Sigpair: the device has stored its result; with Sigpair's `stored` neither side guesses */
+  stored: 1,
+  /** Sigpair → device: result stored, dialogue over */
+  done: 2,
+} as const
+export type ControlName = keyof typeof CONTROL
+
+/** The device's hello, in the handshake's first payload after the ticket. */
+export const keygenHello = z.strictObject({ op: z.literal('keygen') })
+
+export const presignHello = z.strictObject({
+  op: z.literal('presign'),
+  count: z.int().min(1).max(MAX_PRESIGN_BATCH),
+  /** sigids of the runs, drawn by the device, one per presignature */
+  sigids: z.array(hex(32)).min(1).max(MAX_PRESIGN_BATCH),
+  /** presignatures the device still holds; Sigpair destroys all others */
+  inventory: z.array(base64url(32)).max(MAX_PRESIGNATURES),
+})
+
+export const signHello = z.strictObject({ op: z.literal('sign'), sigid: hex(32), rhoD: hex(32) })
+
+export const hello = z.discriminatedUnion('op', [keygenHello, presignHello, signHello])
+export type Hello = z.infer<typeof hello>
+
+/** Sigpair's answer, in the handshake's second payload. */
+export const helloAnswer = z.strictObject({
+  /** Sigpair's Ed25519 identity: party 2 of every key */
+  identity: hex(32),
+  /** keygen: names the stage that the commit will make current */
+  stageId: hex(32).optional(),
+  /** presign: how many of the asked-for runs will be made; sign: absent */
+  count: z.int().min(0).max(MAX_PRESIGN_BATCH).optional(),
+})
+export type HelloAnswer = z.infer<typeof helloAnswer>
+
+/** Body of the control frame `done`. */
+export const done = z.strictObject({
+  /** keygen: nothing to say beyond "stored". presign: ids now usable. */
+  presignatures: z.array(base64url(32)).max(MAX_PRESIGN_BATCH).optional(),
+  /** reserved for operations that commit in the dialogue */
+  receipt: commitReceipt.optional(),
+})
+export type Done = z.infer<typeof done>

@@ -1,0 +1,59 @@
+/** Every size, count and deadline of the wire, each with its reason. */
+
+/** Largest protocol body: a base-OT or RVOLE message is 40 268 bytes; the next power of two leaves room for growth. */
+export const MAX_FRAME_BODY = 65_000
+
+/** One Noise message is at most 65 535 bytes (Noise specification, section 3). */
+export const MAX_NOISE_MESSAGE = 65_535
+
+/** `ws` drops the socket above this before buffering: one Noise message and nothing more. */
+export const MAX_SOCKET_PAYLOAD = 65_535
+
+/** A ticket is a JWS of about 1 KiB, with a transaction's calldata at most this. */
+export const MAX_TICKET_BYTES = 4_096
+
+/** A dialogue, from the first byte to the final acknowledgement. Cloud Run drains for 10 s; phones lose patience first. */
+export const DIALOGUE_MS = 30_000
+
+/** One round: a phone without JIT needs about 3 s for its longest computation (base OT). */
+export const ROUND_MS = 12_000
+
+/** A socket that has not finished its handshake in this time is closed: it costs us memory and proves nothing. */
+export const HANDSHAKE_MS = 5_000
+
+/** Tickets live this long; the dialogue must start within it. */
+export const TICKET_SECONDS = 120
+
+/** A prepared transaction may be signed this long; then its nonce is free again. */
+export const SESSION_SECONDS = 600
+
+/** JSON bodies: a batch of 50 operations with calldata fits; parsing more would stall the event loop. */
+export const MAX_JSON_BYTES = 256 * 1024
+
+/** Calldata of one transaction: EIP-3860 caps init code at 49 152 bytes, and tickets do not carry it, only its digest. */
+export const MAX_CALLDATA_BYTES = 49_152
+
+/** Presignatures in stock per key: GS21's bound degrades with the pool. Source: docs/spec/sign.md. */
+export const MAX_PRESIGNATURES = 64
+
+/** Presignatures made in one dialogue: about 20 ms each on a server, 250 ms on a phone without JIT. */
+export const MAX_PRESIGN_BATCH = 32
+
+/** A presignature older than this is destroyed by both sides. */
+export const PRESIGNATURE_MS = 24 * 3_600_000
+
+/** OT checks that may be open (begun and not passed) per direction before the pair is STALE. Source: docs/spec/abort.md. */
+export const MAX_OPEN_CHECKS = 8
+
+/** Strikes in 24 hours that suspend a key. */
+export const MAX_STRIKES = 3
+export const STRIKE_WINDOW_MS = 24 * 3_600_000
+
+/** A key that nobody commits is forgotten after this. */
+export const PENDING_MS = 24 * 3_600_000
+
+/** BIP-32 path length. */
+export const MAX_PATH = 10
+
+/** Between our services: one call, including the work behind it. */
+export const INTERNAL_CALL_MS = 15_000
