@@ -1,4 +1,5 @@
 export type { Backend, Point } from './math/backend.ts'
-export { hashToField, invertAll, isogeny, swuCandidates } from './math/hash-to-curve.ts'
+export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'
+export { fromBytesBE, q, toBytes32 } from './math/scalar.ts'
 export type { AliceSeeds, BobSeeds, KeygenResult, KeyShare, PairSetup } from './share.ts'
