@@ -74,3 +74,16 @@ export {
 export * as limits from './limits.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
 export { type UnsignedTx, unsignedTx } from './transaction.ts'
+export { isCertified } from './device-certificate.ts'
+export { decodeFrame, encodeFrame, FRAME_PROTOCOLS, type Frame, type FrameProtocol, HEADER_BYTES } from './frame.ts'
+export {
+  type Accepted,
+  acceptHandshake,
+  type DeviceHandshake,
+  MAX_HELLO_BYTES,
+  type Operation,
+  type SigpairHandshake,
+  startHandshake,
+} from './handshake.ts'
+export { type Dh, type KeyPair, nobleDh } from './noise.ts'
+export type { SecureChannel } from './secure-channel.ts'

@@ -1,0 +1,154 @@
+import {
+  type CloudPublicKeyResponse,
+  type CreateProfileRequest,
+  type CreateProfileResponse,
+  cloudPublicKeyResponse,
+  createProfileResponse,
+  ERRORS,
+  isErrorCode,
+  type PrepareTransactionRequest,
+  type PrepareTransactionResponse,
+  type ProfileResponse,
+  type ProfilesResponse,
+  prepareTransactionResponse,
+  profileResponse,
+  profilesResponse,
+  type SignMessageRequest,
+  type SignMessageResponse,
+  type SignRequest,
+  type SignResponse,
+  signMessageResponse,
+  signResponse,
+  type TicketRequest,
+  type TicketResponse,
+  type TransactionResponse,
+  ticketResponse,
+  transactionResponse,
+} from '@tandem/wire'
+import { TandemError } from './errors.ts'
+import type { HttpAnswer, Platform } from './platform.ts'
+
+/** An answer is at most this long; a profile list of a thousand wallets is a third of it. */
+const MAX_ANSWER_CHARS = 1_000_000
+
+/** One request, its retries not counted. */
+const REQUEST_MS = 20_000
+
+/** How often a request is sent when the network or the service says "later". Every call is safe to repeat. */
+const ATTEMPTS = 4
+const FIRST_PAUSE_MS = 200
+
+/** Reads a value or throws, like a zod schema. */
+type Schema<T> = { safeParse(value: unknown): { success: true; data: T } | { success: false } }
+
+/** The backend, as the device sees it: typed calls, each with a deadline, each answer checked against its schema. */
+export type Api = {
+  cloudPublicKey(): Promise<CloudPublicKeyResponse>
+  ticket(body: TicketRequest): Promise<TicketResponse>
+  createProfile(body: CreateProfileRequest): Promise<CreateProfileResponse>
+  profile(profileId: string): Promise<ProfileResponse>
+  profiles(): Promise<ProfilesResponse>
+  prepareTransaction(profileId: string, body: PrepareTransactionRequest): Promise<PrepareTransactionResponse>
+  sign(body: SignRequest): Promise<SignResponse>
+  signMessage(body: SignMessageRequest): Promise<SignMessageResponse>
+  transaction(sessionId: string): Promise<TransactionResponse>
+}
+
+/**
+ * @param baseUrl where functions listens, without a trailing slash
+ * @param token   the user's OIDC token; asked for at every request, so that it can be renewed
+ */
+export function createApi(platform: Platform, baseUrl: string, token: () => Promise<string>): Api {
+  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object): Promise<T> =>
+    withRetries(platform, async () => request(platform, `${baseUrl}${path}`, method, await token(), schema, body))
+  return {
+    cloudPublicKey: async () => call('GET', '/api/v1/mpc/cloud-public-key', cloudPublicKeyResponse),
+    ticket: async (body) => call('POST', '/api/v1/mpc/tickets', ticketResponse, body),
+    createProfile: async (body) => call('POST', '/api/v2/profiles', createProfileResponse, body),
+    profile: async (id) => call('GET', `/api/v1/profiles/${encodeURIComponent(id)}`, profileResponse),
+    profiles: async () => call('GET', '/api/v1/profiles', profilesResponse),
+    prepareTransaction: async (id, body) =>
+      call('POST', `/api/v1/profiles/${encodeURIComponent(id)}/transactions`, prepareTransactionResponse, body),
+    sign: async (body) => call('POST', '/api/v1/mpc/sign', signResponse, body),
+    signMessage: async (body) => call('POST', '/api/v1/mpc/sign-message', signMessageResponse, body),
+    transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
+  }
+}
+
+async function withRetries<T>(platform: Platform, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof TandemError) || !worthRepeating(error) || tries === ATTEMPTS) throw error
+      await new Promise<void>((resolve) => {
+        platform.after(FIRST_PAUSE_MS * 2 ** (tries - 1), resolve)
+      })
+    }
+  }
+}
+
+/** A limit is the caller's to wait for; a failed signature needs another presignature, not the same request. */
+function worthRepeating(error: TandemError): boolean {
+  return error.retryable && error.code !== 'RATE_LIMITED' && error.code !== 'MPC_SIGNING_FAILED'
+}
+
+async function request<T>(
+  { fetch, after }: Platform,
+  url: string,
+  method: string,
+  token: string,
+  schema: Schema<T>,
+  body: object | undefined,
+): Promise<T> {
+  const overdue = new AbortController()
+  const cancel = after(REQUEST_MS, () => {
+    overdue.abort()
+  })
+  try {
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${token}`, accept: 'application/json', 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: overdue.signal,
+    })
+    return await read(answer, schema)
+  } catch (cause) {
+    if (cause instanceof TandemError) throw cause
+    throw new TandemError('NETWORK', `No answer from ${url}; check the connection and repeat.`, { cause })
+  } finally {
+    cancel()
+  }
+}
+
+async function read<T>(answer: HttpAnswer, schema: Schema<T>): Promise<T> {
+  const text = await answer.text()
+  const value = text.length > MAX_ANSWER_CHARS ? undefined : parse(text)
+  if (answer.status >= 200 && answer.status < 300) {
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return parsed.data
+    throw new TandemError('ANSWER_REFUSED', 'The server answered something that is not of its own schema.')
+  }
+  throw problem(answer.status, value)
+}
+
+/** Only the code, our own words for it, and the listed members are taken over from an error answer. */
+function problem(status: number, value: unknown): TandemError {
+  const { error, details, requestId } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >
+  const code = isErrorCode(error) ? error : status >= 500 ? 'UNAVAILABLE' : 'VALIDATION_FAILED'
+  return new TandemError(code, ERRORS[code].message, {
+    ...(typeof details === 'string' ? { details: details.slice(0, 200) } : {}),
+    ...(typeof requestId === 'string' ? { requestId: requestId.slice(0, 64) } : {}),
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}

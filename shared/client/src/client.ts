@@ -1,0 +1,109 @@
+import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
+import { createApi } from './api.ts'
+import { createWallet, resumeWallets, type Wallet, walletOf } from './create-wallet.ts'
+import { createDevice } from './device.ts'
+import { type PaymentRequest, type Sent, sendTransaction, signMessage } from './pay.ts'
+import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
+import { defaultPlatform, type Platform } from './platform.ts'
+import { fillPresignatures } from './presignatures.ts'
+import type { OnProgress } from './run-host.ts'
+import { createStock } from './stock.ts'
+import type { Vault } from './vault.ts'
+import { loadWallets } from './wallet-record.ts'
+
+export type TandemOptions = {
+  /** where the backend listens, without a trailing slash */
+  readonly baseUrl: string
+  /** the user's OIDC token, asked for at every request */
+  readonly token: () => Promise<string>
+  readonly vault: Vault
+  /** Sigpair's keys, built into the app; trust on first use is for loopback only */
+  readonly pin: Pin | typeof TRUST_ON_FIRST_USE
+  readonly platform?: Platform
+  /** curve arithmetic; noble unless the host has something faster */
+  readonly backend?: Backend
+  readonly onProgress?: OnProgress
+  /** presignatures to keep in stock, 0 to make none in the background; default 8 */
+  readonly stock?: number
+}
+
+/** The device's half of the wallets of one user. */
+export type TandemClient = {
+  /** @param name what the user calls it, 1..100 characters */
+  createWallet(name: string): Promise<Wallet>
+  /** finishes wallets whose creation was interrupted */
+  resume(): Promise<Wallet[]>
+  wallets(): Promise<Wallet[]>
+  sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
+  /** EIP-191; 0x-hex of r ‖ s ‖ v */
+  signMessage(wallet: Wallet, message: string): Promise<string>
+  /** makes presignatures until `target` are in stock; returns how many are */
+  fillPresignatures(wallet: Wallet, target: number): Promise<number>
+  presignaturesInStock(wallet: Wallet): number
+  /** resolves when background work has ended; what is left of it is not started */
+  close(): Promise<void>
+}
+
+const DEFAULT_STOCK = 8
+
+/** @throws {TypeError} on a host without fetch, WebSocket or randomness, unless a platform is given */
+export function createTandemClient(options: TandemOptions): TandemClient {
+  const { baseUrl, token, vault, pin, stock: wanted = DEFAULT_STOCK } = options
+  const platform = options.platform ?? defaultPlatform()
+  const backend = options.backend ?? noble
+  const onProgress = options.onProgress ?? (() => undefined)
+  const device = createDevice({
+    platform,
+    backend,
+    vault,
+    pin,
+    baseUrl,
+    onProgress,
+    api: createApi(platform, baseUrl, token),
+  })
+  const stock = createStock<Presignature>(platform.now)
+  const background = createBackground()
+
+  /** Half empty is early enough: a refill takes less time than a person needs for the next payment. */
+  const refill = (wallet: Wallet) => {
+    if (stock.size(wallet.keyId) * 2 >= wanted) return
+    background.start(wallet.keyId, async () => fillPresignatures(device, stock, wallet.keyId, wanted))
+  }
+  const thenRefill = async <T>(wallet: Wallet, act: Promise<T>): Promise<T> =>
+    act.finally(() => {
+      refill(wallet)
+    })
+  return {
+    createWallet: async (name) => {
+      const wallet = await createWallet(device, name)
+      refill(wallet)
+      return wallet
+    },
+    resume: async () => resumeWallets(device),
+    wallets: async () => (await loadWallets(vault)).filter((record) => record.current !== null).map(walletOf),
+    sendTransaction: async (wallet, request) => thenRefill(wallet, sendTransaction(device, stock, wallet, request)),
+    signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),
+    fillPresignatures: async (wallet, target) => fillPresignatures(device, stock, wallet.keyId, target),
+    presignaturesInStock: (wallet) => stock.size(wallet.keyId),
+    close: background.close,
+  }
+}
+
+/** One job per name at a time. A job that fails is dropped: the next payment starts another, or signs interactively. */
+function createBackground() {
+  const running = new Map<string, Promise<unknown>>()
+  let closed = false
+  return {
+    start: (name: string, job: () => Promise<unknown>) => {
+      if (closed || running.has(name)) return
+      const work = job()
+        .catch(() => undefined)
+        .finally(() => running.delete(name))
+      running.set(name, work)
+    },
+    close: async () => {
+      closed = true
+      await Promise.all(running.values())
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { ERRORS, type ErrorCode } from '@tandem/wire'
+
+/** What can go wrong on the device itself, beside the codes a service answers. */
+export type DeviceErrorCode =
+  /** the service answered something that is not of its own schema, or that the device did not ask for */
+  | 'ANSWER_REFUSED'
+  /** no answer in time, or no connection */
+  | 'NETWORK'
+  /** the pinned Sigpair keys are not the ones this server has */
+  | 'PIN_MISMATCH'
+  /** the vault does not have, or cannot read, what is asked for */
+  | 'VAULT'
+  /** this wallet may not sign on this device until the owner re-pairs it */
+  | 'WALLET_FROZEN'
+
+/** The one error of the SDK. `code` is closed; `message` says what to do next. */
+export class TandemError extends Error {
+  override readonly name = 'TandemError'
+  readonly code: ErrorCode | DeviceErrorCode
+  readonly details: string | undefined
+  /** quote this to the operator */
+  readonly requestId: string | undefined
+
+  constructor(
+    code: ErrorCode | DeviceErrorCode,
+    message: string,
+    more: { readonly details?: string; readonly requestId?: string; readonly cause?: unknown } = {},
+  ) {
+    super(more.details === undefined ? message : `${message} (${more.details})`, { cause: more.cause })
+    this.code = code
+    this.details = more.details
+    this.requestId = more.requestId
+  }
+
+  /** Whether the same call may succeed later without being changed. */
+  get retryable(): boolean {
+    return this.code === 'NETWORK' || (this.code in ERRORS && ERRORS[this.code as ErrorCode].retryable)
+  }
+}

@@ -1,0 +1,1 @@
+export { fileVault } from './file-vault.ts'
