@@ -1,0 +1,5 @@
+export { MAX_DOCUMENT_BYTES } from './data.ts'
+export { isStoreError, StoreError, type StoreErrorCode } from './errors.ts'
+export { MAX_ID_LENGTH, ref } from './ref.ts'
+export { openSqlite } from './sqlite.ts'
+export type { Data, Doc, Page, Ref, Store, Transaction, Value, Version, WriteOptions } from './types.ts'

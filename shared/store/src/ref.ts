@@ -1,0 +1,31 @@
+import type { Data, Ref } from './types.ts'
+
+/** Firestore names take 1500 bytes of UTF-8; a UTF-16 unit is at most three. */
+export const MAX_ID_LENGTH = 500
+
+/** The greatest code point: an id without it sorts below any of its prefixes followed by it. */
+export const LAST_CODE_POINT = '\u{10FFFF}'
+
+/**
+ * Names a document.
+ *
+ * @param collection letters, digits, `-` and `_`, starting with a letter, at most 100
+ * @param id any text of 1…{@link MAX_ID_LENGTH} UTF-16 units, well formed, without NUL and U+10FFFF
+ * @throws {TypeError} for any other
+ */
+export function ref<T extends Data = Data>(collection: string, id: string): Ref<T> {
+  checkCollection(collection)
+  if (id.length < 1 || id.length > MAX_ID_LENGTH) throw new TypeError(`an id has 1…${MAX_ID_LENGTH} characters`)
+  checkIdText(id)
+  return { collection, id }
+}
+
+/** @throws {TypeError} for a name no engine would take */
+export function checkCollection(collection: string): void {
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,99}$/.test(collection)) throw new TypeError('not a collection name')
+}
+
+/** @throws {TypeError} for text that would not come back as it went in, or that breaks the order of ids */
+export function checkIdText(text: string): void {
+  if (!text.isWellFormed() || text.includes('\0') || text.includes(LAST_CODE_POINT)) throw new TypeError('not an id')
+}
