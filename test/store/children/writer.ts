@@ -1,0 +1,20 @@
+/** Writes two documents that must agree until it is killed: `writer.ts FILE`. Prints each number once it is durable. */
+import { writeSync } from 'node:fs'
+import { openSqlite, ref } from '@tandem/store'
+
+const store = openSqlite({ path: process.argv[2]! })
+const at = (id: string) => ref<{ readonly n: number; readonly filler: Uint8Array }>('pair', id)
+const filler = new Uint8Array(50_000)
+
+for (let n = 1; ; n++) {
+  await store.transaction(async (tx) => {
+    for (const found of [await tx.get(at('left')), await tx.get(at('right'))]) {
+      if (found !== undefined && found.data.n !== n - 1) throw new Error('half a transaction')
+    }
+    for (const id of ['left', 'right']) {
+      if (n === 1) tx.create(at(id), { n, filler })
+      else tx.update(at(id), { n, filler })
+    }
+  })
+  writeSync(1, `${n}\n`)
+}
