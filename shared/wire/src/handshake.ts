@@ -20,7 +20,7 @@ const MAX_MESSAGE_1 = MESSAGE_A_OVERHEAD + FIXED_BYTES + MAX_TICKET_BYTES + MAX_
 const MAX_MESSAGE_2 = MESSAGE_B_OVERHEAD + MAX_ANSWER_BYTES
 
 /** The last segment of the socket's path, `/v1/{operation}`. */
-export type Operation = Exclude<FrameProtocol, 'control'>
+export type Operation = Exclude<FrameProtocol, 'control' | 'reshare' | 'export'>
 
 /** What the device says before anything is agreed. */
 export type Introduction = {
