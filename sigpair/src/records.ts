@@ -41,6 +41,9 @@ export type KeyRecord = {
   readonly current: EpochRecord | null
   /** `complete` once the device's acknowledgement is stored and the rehearsal signature phase held */
   readonly stage: (EpochRecord & { readonly complete: boolean }) | null
+  /** raised by the commit and by every prepared session; shows a restore of an older copy, see docs/spec/storage.md 4 */
+  readonly uses: number
+  /** times are ms since 1970 */
   readonly createdAt: number
 }
 
@@ -58,7 +61,18 @@ export type SessionRecord = {
   readonly rhoS: Uint8Array
   /** r ‖ s ‖ recovery id once signed; answered again to every repetition */
   readonly signature: Uint8Array | null
+  /** the key's use counter when this was prepared */
+  readonly use: number
   readonly expiresAt: number
+}
+
+/** parties/meta/identity: Ed25519 seed ‖ X25519 scalar, 64 bytes, created by the first instance that starts. */
+export type SealedIdentity = { readonly secrets: Sealed; readonly createdAt: number }
+
+/** parties/intents/{keyId}:{nonce}: an intent that was used. Expires with it. */
+export type IntentRecord = {
+  readonly op: string
+  readonly usedAt: number
 }
 
 /** presignatures/pairs/{keyId}:{ssid hex}: everything about the pair that a rollback must not undo. */
@@ -76,8 +90,16 @@ export type PairRecord = {
   readonly failures: readonly number[]
   /** ids (hex) of usable presignatures, oldest first, at most MAX_PRESIGNATURES */
   readonly stock: readonly string[]
+  /** the highest use counter of the key record this pair has worked for */
+  readonly uses: number
   /** the encoded PairSetup; null once poisoned */
   readonly setup: Sealed | null
+}
+
+/** presignatures/runs/{keyId}:{ssid hex}:{run hex}: exists from the moment the run's check was opened. */
+export type RunRecord = {
+  readonly passed: boolean
+  readonly openedAt: number
 }
 
 /** presignatures/presignatures/{keyId}:{id hex}: the id outlives the payload until its epoch is retired. */

@@ -1,0 +1,183 @@
+import type { KeyShare, PairSetup } from '@tandem/ecdsa'
+import { type Doc, isStoreError } from '@tandem/store'
+import { fromHex, type Intent, limits, toHex, WireError } from '@tandem/wire'
+import { verifyEd25519 } from './ed25519.ts'
+import { le16, sameBytes, taggedHash } from './hash.ts'
+import { readIntent, spendIntent } from './intent.ts'
+import { discardPair, keepPair, raiseUses } from './pair-store.ts'
+import type { EpochRecord, KeyRecord, PairRecord } from './records.ts'
+import { keyAt, type PairName, pairAt, type Stores } from './stores.ts'
+
+/** The device is party 1 of every key, Sigpair party 2. */
+export const DEVICE = 1
+
+/**
+ * Creates the record of a key that is about to be generated.
+ *
+ * @throws {WireError} `KEY_BUSY` if its generation has begun before, `KEY_DELETED`, `FORBIDDEN` for any other key of the
+ *         same owner, `NOT_FOUND` for another owner's
+ *
+ * Source: docs/spec/storage.md 3.1.
+ */
+export async function beginKeygen(
+  { parties, now }: Stores,
+  asked: Pick<KeyRecord, 'keyId' | 'owner' | 'device'>,
+): Promise<KeyRecord> {
+  const createdAt = now()
+  const keyId = asked.keyId.toLowerCase()
+  const record: KeyRecord = { ...asked, keyId, status: 'PENDING', current: null, stage: null, uses: 0, createdAt }
+  try {
+    await parties.create(keyAt(keyId), record, { expireAt: createdAt + limits.PENDING_MS })
+    return record
+  } catch (error) {
+    if (!isStoreError(error, 'EXISTS')) throw error
+    throw taken((await parties.get(keyAt(keyId)))?.data, asked.owner)
+  }
+}
+
+function taken(record: KeyRecord | undefined, owner: string): WireError {
+  if (record && record.owner !== owner) return new WireError('NOT_FOUND')
+  if (record?.status === 'DELETED') return new WireError('KEY_DELETED')
+  if (!record || record.status === 'PENDING') return new WireError('KEY_BUSY')
+  return new WireError('FORBIDDEN', 'this key id was used before')
+}
+
+/** What a key generation leaves with Sigpair, before the device's acknowledgement. */
+export type StagedKey = {
+  readonly stageId: Uint8Array
+  readonly share: KeyShare
+  readonly pair: PairSetup
+  /** acknowledgements so far; the device's is empty */
+  readonly certificate: readonly Uint8Array[]
+}
+
+/** Canonical encodings of the secrets; the caller erases them. */
+export type StagedSecrets = { readonly share: Uint8Array; readonly pair: Uint8Array }
+
+/**
+ * Makes a generated key durable, not yet in force. Sigpair's acknowledgement leaves only after this has resolved.
+ *
+ * @throws {WireError} `KEY_BUSY` unless the key is PENDING without a stage
+ *
+ * Source: docs/spec/storage.md 3.2.
+ */
+export async function stageKey(stores: Stores, staged: StagedKey, secrets: StagedSecrets): Promise<void> {
+  const { share, certificate, stageId } = staged
+  const keyId = toHex(share.keyId)
+  const name = { keyId, ssid: share.ssid }
+  const [sealedShare, setup] = await Promise.all([
+    stores.sealer.seal({ purpose: 'share', keyId, epoch: share.epoch }, secrets.share),
+    stores.sealer.seal({ purpose: 'pair', keyId, epoch: share.epoch }, secrets.pair),
+  ])
+  const { epoch, ssid, conf, publicKey, publicShares, chainCode } = share
+  const stage = { epoch, stageId, ssid, conf, publicKey, publicShares, chainCode, certificate, share: sealedShare }
+
+  await createPair(stores, name, { epoch, setup })
+  await stores.parties.transaction(async (tx) => {
+    const doc = await tx.get(keyAt(keyId))
+    if (doc?.data.status !== 'PENDING' || doc.data.stage !== null) throw new WireError('KEY_BUSY')
+    tx.update(keyAt(keyId), { ...doc.data, stage: { ...stage, complete: false } }, { expireAt: doc.expireAt })
+  })
+}
+
+async function createPair(
+  { presignatures, now }: Stores,
+  name: PairName,
+  { epoch, setup }: Pick<PairRecord, 'epoch' | 'setup'>,
+): Promise<void> {
+  const counters = { opened: 0, passed: 0, strikes: [], failures: [], stock: [], uses: 0 }
+  const pair: PairRecord = { ...name, epoch, status: 'ACTIVE', ...counters, setup }
+  try {
+    await presignatures.create(pairAt(name), pair, { expireAt: now() + limits.PENDING_MS })
+  } catch (error) {
+    throw isStoreError(error, 'EXISTS') ? new WireError('KEY_BUSY') : error
+  }
+}
+
+/**
+ * The device's acknowledgement has arrived and the rehearsal held: the stage may be committed. Repeatable.
+ *
+ * @param certificate acknowledgements of both parties, the device's first
+ * @throws {WireError} `PROTOCOL_ABORTED` for an acknowledgement that does not verify, `KEY_BUSY` for another stage
+ *
+ * Source: docs/spec/storage.md 3.3.
+ */
+export async function completeStage(
+  { parties }: Stores,
+  keyId: string,
+  stageId: Uint8Array,
+  certificate: readonly Uint8Array[],
+): Promise<void> {
+  await parties.transaction(async (tx) => {
+    const doc = await tx.get(keyAt(keyId))
+    const stage = doc?.data.stage
+    if (!doc || !stage || !sameBytes(stage.stageId, stageId)) throw new WireError('KEY_BUSY')
+    if (!acknowledged(doc.data, stage, certificate)) throw new WireError('PROTOCOL_ABORTED') // check K10 L10
+    tx.update(
+      keyAt(keyId),
+      { ...doc.data, stage: { ...stage, certificate, complete: true } },
+      { expireAt: doc.expireAt },
+    )
+  })
+}
+
+function acknowledged({ device }: KeyRecord, { conf }: EpochRecord, certificate: readonly Uint8Array[]): boolean {
+  const ack = certificate[DEVICE - 1] ?? new Uint8Array()
+  return verifyEd25519(fromHex(device.identity), taggedHash('kg/ack', conf, le16(DEVICE)), ack)
+}
+
+/** A key generation that failed a check: ERROR, and what was staged is erased. Repeatable; a committed key is left alone. */
+export async function failKeygen(stores: Stores, keyId: string): Promise<void> {
+  const stage = await stores.parties.transaction(async (tx) => {
+    const doc = await tx.get(keyAt(keyId))
+    if (doc?.data.status !== 'PENDING') return null
+    tx.update(keyAt(keyId), { ...doc.data, status: 'ERROR', stage: null }, { expireAt: doc.expireAt })
+    return doc.data.stage
+  })
+  if (stage) await discardPair(stores, { keyId, ssid: stage.ssid })
+}
+
+/**
+ * Makes the stage current. Repeatable: a key whose current epoch came from this stage is answered unchanged.
+ *
+ * @param intent verified by the caller; spent here
+ * @throws {WireError} `NOT_FOUND`, `KEY_PENDING` for a stage that is not there or not complete, `EPOCH_MISMATCH` for
+ *         another stage, `KEY_FROZEN` unless the pair is ACTIVE, `FORBIDDEN` for a spent or expired intent
+ *
+ * Source: docs/spec/storage.md 3.5.
+ */
+export async function commitStage(
+  stores: Stores,
+  { keyId, stageId, intent }: { readonly keyId: string; readonly stageId: Uint8Array; readonly intent: Intent },
+): Promise<EpochRecord> {
+  const before = await stores.parties.get(keyAt(keyId))
+  if (before?.data.status === 'PENDING' && before.data.stage) {
+    await keepPair(stores, { keyId, ssid: before.data.stage.ssid })
+  }
+  const { current, uses } = await stores.parties.transaction(async (tx) => {
+    const doc = await tx.get(keyAt(keyId))
+    const unspent = await readIntent(tx, intent)
+    if (!doc) throw new WireError('NOT_FOUND')
+    const { current, uses } = doc.data
+    if (current && sameBytes(current.stageId, stageId)) return { current, uses }
+
+    const stage = committable(doc, stageId)
+    spendIntent(tx, unspent, stores.now())
+    const next = { ...doc.data, status: 'READY' as const, current: stage, stage: null, uses: uses + 1 }
+    tx.update(keyAt(keyId), next)
+    return { current: stage, uses: next.uses }
+  })
+  await raiseUses(stores, { keyId, ssid: current.ssid }, uses)
+  return current
+}
+
+/** The staged epoch, if this commit may make it current. Spec: storage 3.5, protocol of the staged commit. */
+function committable({ data: { status, current, stage } }: Doc<KeyRecord>, stageId: Uint8Array): EpochRecord {
+  if (status === 'DELETED') throw new WireError('KEY_DELETED')
+  if (status === 'ERROR' || !stage) throw new WireError('KEY_PENDING', 'there is no key to commit')
+  if (!sameBytes(stage.stageId, stageId)) throw new WireError('EPOCH_MISMATCH') // check L9
+  if (stage.epoch !== (current ? current.epoch + 1 : 0)) throw new WireError('EPOCH_MISMATCH')
+  const { complete, ...epoch } = stage
+  if (!complete) throw new WireError('KEY_PENDING') // check L10
+  return epoch
+}

@@ -1,0 +1,152 @@
+import type { Doc } from '@tandem/store'
+import { limits, toHex, WireError } from '@tandem/wire'
+import { activePair, consumeStock, put } from './pair-store.ts'
+import type { PresignatureRecord, Sealed } from './records.ts'
+import type { SealContext, Seals } from './seal.ts'
+import { type PairName, pairAt, presignatureAt, type Stores } from './stores.ts'
+
+type Presignatures = Pick<Stores, 'presignatures' | 'sealer' | 'now'>
+
+/** A presignature that both parties have finished: its id, 32 bytes, and its encoding, which is erased once sealed. */
+export type Finished = { readonly id: Uint8Array; readonly payload: Uint8Array }
+
+/** The pair as a run sees it: `epoch` must still be the pair's. */
+export type PairInEpoch = PairName & { readonly epoch: number }
+
+/**
+ * Puts finished presignatures in stock, all or none.
+ *
+ * @param seals one sealing session for the batches of a dialogue
+ * @throws {WireError} `KEY_FROZEN` unless the pair is ACTIVE, `EPOCH_MISMATCH`, `RATE_LIMITED` when the stock would
+ *         exceed 64
+ * @throws {StoreError} `EXISTS` for an id that was ever known: the tombstone holds
+ *
+ * Source: docs/spec/storage.md 5.1.
+ */
+export async function createUsable(
+  { presignatures, now }: Presignatures,
+  seals: Seals,
+  pair: PairInEpoch,
+  batch: readonly Finished[],
+): Promise<void> {
+  const sealed = await sealAll(seals, contextOf(pair), batch)
+  await presignatures.transaction(async (tx) => {
+    const doc = await activePair(tx, pair)
+    if (doc.data.epoch !== pair.epoch) throw new WireError('EPOCH_MISMATCH')
+    const stock = [...doc.data.stock, ...sealed.map(({ id }) => id)]
+    if (stock.length > limits.MAX_PRESIGNATURES) throw new WireError('RATE_LIMITED', 'the stock is full')
+
+    put(tx, pair, doc, { stock })
+    const record = { keyId: pair.keyId, epoch: pair.epoch, ssid: pair.ssid, createdAt: now(), sessionId: null }
+    for (const { id, payload } of sealed) {
+      tx.create(presignatureAt(pair.keyId, id), { ...record, status: 'USABLE', payload }) // check S21
+    }
+  })
+}
+
+/** Whose presignature is wanted, for which session, and the session's use counter. */
+export type Wanted = {
+  readonly pair: PairInEpoch
+  readonly id: Uint8Array
+  readonly sessionId: string
+  readonly use: number
+}
+
+/**
+ * Takes a presignature out of stock. When this resolves nobody, on any instance, will ever get it again, and nothing that
+ * depends on it has been computed yet. A rejection after the transaction was sent leaves it consumed or not: the caller
+ * gets no payload either way.
+ *
+ * @returns its encoding; the caller erases it
+ * @throws {WireError} `PRESIGNATURE_CONSUMED` for one that is consumed, unknown, too old or of another epoch;
+ *         `KEY_FROZEN` unless the pair is ACTIVE
+ *
+ * Source: docs/spec/storage.md 5.2.
+ */
+export async function consume(stores: Presignatures, wanted: Wanted): Promise<Uint8Array> {
+  const at = presignatureAt(wanted.pair.keyId, toHex(wanted.id))
+  const sealed = usable(await stores.presignatures.get(at), wanted.pair, stores.now())
+  // Opened first, so that a KMS that does not answer costs no presignature; used only once the tombstone is durable.
+  const payload = await stores.sealer.open(contextOf(wanted.pair), sealed)
+  try {
+    await entomb(stores, wanted)
+    return payload
+  } catch (error) {
+    payload.fill(0)
+    throw error
+  }
+}
+
+async function entomb({ presignatures, now }: Presignatures, { pair, id, sessionId, use }: Wanted): Promise<void> {
+  const hex = toHex(id)
+  await presignatures.transaction(async (tx) => {
+    const doc = await activePair(tx, pair)
+    const found = await tx.get(presignatureAt(pair.keyId, hex))
+    usable(found, pair, now())
+    const stock = doc.data.stock.filter((other) => other !== hex)
+    put(tx, pair, doc, { stock, uses: Math.max(doc.data.uses, use) })
+    if (found)
+      tx.update(presignatureAt(pair.keyId, hex), { ...found.data, status: 'CONSUMED', payload: null, sessionId })
+  })
+}
+
+/** The sealed payload of a presignature that may be used now. */
+function usable(doc: Doc<PresignatureRecord> | undefined, pair: PairInEpoch, now: number): Sealed {
+  const refused = new WireError('PRESIGNATURE_CONSUMED')
+  if (!doc) throw refused
+  const { status, payload, epoch, ssid, createdAt } = doc.data
+  if (status !== 'USABLE' || payload === null) throw refused // check S16
+  if (epoch !== pair.epoch || toHex(ssid) !== toHex(pair.ssid)) throw refused // check S23
+  if (now - createdAt >= limits.PRESIGNATURE_MS) throw refused // check S23
+  return payload
+}
+
+/**
+ * At the start of a presign dialogue: what the device does not hold any more, and what is too old, is consumed.
+ *
+ * @param inventory ids the device still holds
+ * @returns how many more may be made
+ *
+ * Source: docs/spec/storage.md 5.3.
+ */
+export async function reconcile(
+  { presignatures, now }: Presignatures,
+  pair: PairName,
+  inventory: readonly Uint8Array[],
+): Promise<number> {
+  const held = new Set(inventory.map(toHex))
+  return presignatures.transaction(async (tx) => {
+    const doc = await activePair(tx, pair)
+    const { stock } = doc.data
+    const docs = await Promise.all(stock.map((id) => tx.get(presignatureAt(pair.keyId, id))))
+    const fresh = (id: string, i: number) =>
+      held.has(id) && now() - (docs[i]?.data.createdAt ?? 0) < limits.PRESIGNATURE_MS
+    const kept = stock.filter(fresh)
+    await consumeStock(
+      tx,
+      pair,
+      stock.filter((id) => !kept.includes(id)),
+    )
+    if (kept.length < stock.length) put(tx, pair, doc, { stock: kept })
+    return limits.MAX_PRESIGNATURES - kept.length
+  })
+}
+
+/** How many are in stock. */
+export async function countUsable({ presignatures }: Presignatures, pair: PairName): Promise<number> {
+  const doc = await presignatures.get(pairAt(pair))
+  return doc?.data.status === 'ACTIVE' ? doc.data.stock.length : 0
+}
+
+async function sealAll(seals: Seals, context: SealContext, batch: readonly Finished[]) {
+  const seal = async ({ id, payload }: Finished) => {
+    const sealed = { id: toHex(id), payload: await seals.seal(context, payload) }
+    payload.fill(0)
+    return sealed
+  }
+  return Promise.all(batch.map(seal))
+}
+
+function contextOf({ keyId, epoch }: PairInEpoch): SealContext {
+  return { purpose: 'presignature', keyId: keyId.toLowerCase(), epoch }
+}
