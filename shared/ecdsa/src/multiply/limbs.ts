@@ -1,0 +1,81 @@
+import { q } from '../math/scalar.ts'
+
+/**
+ * Scalars as 8 words of 32 bits, least significant first, held as doubles. A word may be negative or a little too large:
+ * every sum stays below 2^53 and is exact. Nothing branches on a value or uses one as an address, unless it says so.
+ */
+
+export const WORDS = 8
+/** A row: the three scalars of one OT, two for the inputs and one for the check. */
+export const ROW = 3 * WORDS
+
+/** c = 2^256 − q */
+const C = wordsOfScalar(2n ** 256n - q)
+const Q = wordsOfScalar(q)
+
+/** A number below 2^256 as words. */
+export function wordsOfScalar(x: bigint): Float64Array {
+  return Float64Array.from({ length: WORDS }, (_, k) => Number(BigInt.asUintN(32, x >> BigInt(32 * k))))
+}
+
+/** Words of any size and sign as a number, unreduced. */
+export function scalarOfWords(words: Float64Array): bigint {
+  let x = 0n
+  for (let k = words.length - 1; k >= 0; k--) x = (x << 32n) + BigInt(words[k]!)
+  return x
+}
+
+/**
+ * v mod q, canonical. With Q = ⌊v/q⌋ that is `v + Q·c` less its multiple of 2^256. The upper words give an e that is Q or
+ * Q + 1, and `⌊(v + e·c)/2^256⌋` is Q in both cases.
+ *
+ * @param v   8 words below 2^52.5 in size, together a number between −2^260 and 2^260
+ * @param out gets 8 words from `at` on
+ */
+export function canonical(v: Float64Array, out: Int32Array, at: number): void {
+  const e = Math.floor(v[7]! * 2 ** -32 + v[6]! * 2 ** -64 + 2 ** -32)
+  let quotient = 0
+  for (let k = 0; k < WORDS; k++) quotient = Math.floor((v[k]! + e * C[k]! + quotient) * 2 ** -32)
+  let carry = 0
+  for (let k = 0; k < WORDS; k++) {
+    const word = v[k]! + quotient * C[k]! + carry
+    carry = Math.floor(word * 2 ** -32)
+    out[at + k] = word | 0
+  }
+}
+
+/** Is each of these little-endian scalars below q? For public data: it stops at the first that is not. */
+export function allCanonical(scalars: Uint32Array): boolean {
+  for (let at = 0; at < scalars.length; at += WORDS) if (!belowOrder(scalars, at)) return false
+  return true
+}
+
+function belowOrder(scalars: Uint32Array, at: number): boolean {
+  for (let k = WORDS - 1; k >= 0; k--) {
+    const difference = scalars[at + k]! - Q[k]!
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
+
+/**
+ * ã: `α^0 − α^1 + a`, canonical, for every row.
+ *
+ * @param a a row of scalars below q, added to all
+ */
+export function differences(alpha0: Float64Array, alpha1: Float64Array, a: Float64Array, out: Int32Array): void {
+  const v = new Float64Array(WORDS)
+  for (let row = 0; row < out.length; row += ROW) {
+    for (let column = 0; column < ROW; column += WORDS) {
+      const at = row + column
+      for (let k = 0; k < WORDS; k++) v[k] = alpha0[at + k]! - alpha1[at + k]! + a[column + k]!
+      canonical(v, out, at)
+    }
+  }
+  v.fill(0)
+}
+
+/** Uniform words as doubles. */
+export function unsigned(words: Int32Array): Float64Array {
+  return Float64Array.from(new Uint32Array(words.buffer, words.byteOffset, words.length))
+}
