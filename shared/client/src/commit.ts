@@ -1,5 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { type Backend, commitStatement, decodeKeyShare, provePossession } from '@tandem/ecdsa'
+import { type Backend, commitStatement, decodeShare, provePossession } from '@tandem/ecdsa'
 import { type ClientShare, type CommitReceipt, fromHex, toHex } from '@tandem/wire'
 import { TandemError } from './errors.ts'
 import type { PinnedKeys } from './pin.ts'
@@ -8,7 +8,7 @@ import type { DeviceEpoch } from './wallet-record.ts'
 
 /** What the commit of a new key shows of the device's share: its public point and a proof that we hold the rest. */
 export function clientShareOf(platform: Platform, backend: Backend, stage: DeviceEpoch): ClientShare {
-  const share = decodeKeyShare(backend, stage.share)
+  const share = decodeShare(backend, stage.share)
   return {
     keyId: toHex(share.keyId),
     publicKey: toHex(share.publicKey),
@@ -25,7 +25,7 @@ export function clientShareOf(platform: Platform, backend: Backend, stage: Devic
  * Source: docs/spec/flows.md 3.6.
  */
 export function checkReceipt(backend: Backend, keys: PinnedKeys, stage: DeviceEpoch, receipt: CommitReceipt): void {
-  const share = decodeKeyShare(backend, stage.share)
+  const share = decodeShare(backend, stage.share)
   const statement = commitStatement(backend, { ...share, stageId: fromHex(stage.stageId) })
   const genuine = ed25519.verify(fromHex(receipt.signature), statement, keys.identity, { zip215: false })
   if (!genuine)

@@ -1,3 +1,4 @@
+import { toHex } from '@tandem/wire'
 import { checkReceipt, clientShareOf } from './commit.ts'
 import { type Device, startDialogue } from './device.ts'
 import { keygenOnDevice } from './dialogue-keygen.ts'
@@ -13,6 +14,8 @@ export type Wallet = {
   readonly name: string
   /** EIP-55 */
   readonly address: string
+  /** X, 0x-hex of 33 bytes */
+  readonly publicKey: string
 }
 
 /**
@@ -32,6 +35,7 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
       name,
       profileId: null,
       address: addressOf(publicKey),
+      publicKey: toHex(publicKey),
       current: null,
       stage: epoch,
       pair: { status: 'ACTIVE', opened: 0, passed: 0 },
@@ -77,6 +81,6 @@ async function commitWallet(device: Device, record: WalletRecord): Promise<Walle
   return walletOf(committed)
 }
 
-export function walletOf({ keyId, profileId, name, address }: WalletRecord): Wallet {
-  return { keyId, profileId: profileId ?? '', name, address }
+export function walletOf({ keyId, profileId, name, address, publicKey }: WalletRecord): Wallet {
+  return { keyId, profileId: profileId ?? '', name, address, publicKey }
 }

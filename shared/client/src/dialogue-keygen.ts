@@ -1,13 +1,14 @@
 import {
   type Backend,
   decodeStage,
-  encodeKeyShare,
-  encodePairSetup,
+  encodeShare,
+  encodePair,
   type KeygenResult,
   keygen,
   openPair,
   type PairSetup,
   presign,
+  type Stage,
 } from '@tandem/ecdsa'
 import { keyId as asKeyId, type PartyIndex, sessionId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
@@ -51,8 +52,8 @@ export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promis
   const result = await runOnDevice(platform, dialogue, keygen(setup, deps), {
     record: async (entry) => {
       if (entry.entry !== 'store') return
-      const staged = decodeStage(entry.bytes)
-      await run.stage(epochOf(stageId, staged), staged.share.publicKey)
+      const staged = decodeStage(backend, entry.bytes)
+      await run.stage(epochOf(backend, stageId, staged), staged.share.publicKey)
     },
     onRound: (round) => {
       onProgress({ step: 'keygen', round })
@@ -65,10 +66,8 @@ export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promis
   return result
 }
 
-type Staged = Pick<KeygenResult, 'share' | 'pairs'>
-
-function epochOf(stageId: string, { share, pairs }: Staged): DeviceEpoch {
-  return { epoch: share.epoch, stageId, share: encodeKeyShare(share), pair: encodePairSetup(onlyPair(pairs)) }
+function epochOf(backend: Backend, stageId: string, { share, pairs }: Stage): DeviceEpoch {
+  return { epoch: share.epoch, stageId, share: encodeShare(backend, share), pair: encodePair(backend, onlyPair(pairs)) }
 }
 
 function onlyPair(pairs: readonly PairSetup[]): PairSetup {
@@ -77,7 +76,7 @@ function onlyPair(pairs: readonly PairSetup[]): PairSetup {
   return pair
 }
 
-async function rehearse(dialogue: Dialogue, run: KeygenRun, { share, pairs }: Staged, stageId: string): Promise<void> {
+async function rehearse(dialogue: Dialogue, run: KeygenRun, { share, pairs }: Stage, stageId: string): Promise<void> {
   const { platform, backend, onProgress } = run
   const key = {
     share,

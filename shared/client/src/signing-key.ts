@@ -1,4 +1,4 @@
-import { type Backend, decodeKeyShare, decodePairSetup, openPair, type SigningKey } from '@tandem/ecdsa'
+import { type Backend, decodeShare, decodePair, openPair, type SigningKey } from '@tandem/ecdsa'
 import { SIGPAIR } from './dialogue.ts'
 import { TandemError } from './errors.ts'
 import { frozen } from './journal.ts'
@@ -15,8 +15,8 @@ export function signingKey(backend: Backend, record: WalletRecord): SigningKey {
   if (current === null) throw new TandemError('KEY_PENDING', 'This wallet is not in force yet; call resume().')
   if (pair.status !== 'ACTIVE' || current.pair.length === 0) throw frozen()
   try {
-    const share = decodeKeyShare(backend, current.share)
-    return { share, pairs: new Map([[SIGPAIR, openPair(backend, decodePairSetup(current.pair))]]) }
+    const share = decodeShare(backend, current.share)
+    return { share, pairs: new Map([[SIGPAIR, openPair(backend, decodePair(backend, share, current.pair))]]) }
   } catch (cause) {
     throw new TandemError('VAULT', 'The share in the vault is damaged; restore this wallet from a backup.', { cause })
   }

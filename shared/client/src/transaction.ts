@@ -28,8 +28,8 @@ export function addressOf(publicKey: Uint8Array): string {
  */
 export function transactionDigest(tx: UnsignedTx): Uint8Array {
   try {
-    const prepared = Transaction.prepare({
-      type: 'eip1559',
+    const fields = {
+      type: 'eip1559' as const,
       chainId: BigInt(tx.chainId),
       nonce: BigInt(tx.nonce),
       maxPriorityFeePerGas: BigInt(tx.maxPriorityFeePerGas),
@@ -38,7 +38,9 @@ export function transactionDigest(tx: UnsignedTx): Uint8Array {
       to: tx.to,
       value: BigInt(tx.value),
       data: tx.data,
-    })
+    }
+    // Its strict mode refuses nonces above 2^17, which a busy wallet reaches; what matters is checked by checkPrepared.
+    const prepared = Transaction.prepare(fields, false)
     return keccak_256(prepared.toBytes({ includeSignature: false }))
   } catch (cause) {
     throw new TandemError('ANSWER_REFUSED', 'The server prepared a transaction that cannot be encoded.', { cause })

@@ -25,6 +25,8 @@ export type WalletRecord = {
   /** known once the commit was answered */
   readonly profileId: string | null
   readonly address: string
+  /** X, 0x-hex */
+  readonly publicKey: string
   readonly current: DeviceEpoch | null
   /** erased only on a receipt */
   readonly stage: DeviceEpoch | null
@@ -92,14 +94,23 @@ function decode(bytes: Uint8Array): WalletRecord {
     if (at > bytes.length) throw damaged()
     return bytes.slice(at - length, at)
   }
-  const header = JSON.parse(fromUtf8(next())) as Header
-  if (header.v !== VERSION) throw damaged()
+  const header = readHeader(next())
   const epoch = (e: Header['current']): DeviceEpoch | null =>
     e === null ? null : { ...e, share: next(), pair: next() }
   const current = epoch(header.current)
   const stage = epoch(header.stage)
-  const { keyId, name, profileId, address, pair } = header
-  return { keyId, name, profileId, address, current, stage, pair }
+  const { keyId, name, profileId, address, publicKey, pair } = header
+  return { keyId, name, profileId, address, publicKey, current, stage, pair }
+}
+
+function readHeader(bytes: Uint8Array): Header {
+  try {
+    const header = JSON.parse(fromUtf8(bytes)) as Header
+    if (header.v === VERSION) return header
+  } catch {
+    // fall through: whatever is wrong with it, it is damaged
+  }
+  throw damaged()
 }
 
 function damaged(): TandemError {

@@ -1,0 +1,83 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createApi } from '../../shared/client/src/api.ts'
+import { defaultPlatform } from '../../shared/client/src/platform.ts'
+
+let server: Server
+let requests = 0
+
+/** A backend that answers as told; time runs fifty times faster for the device. */
+async function apiAgainst(answer: RequestListener) {
+  requests = 0
+  server = createServer((request, response) => {
+    requests++
+    answer(request, response)
+  })
+  await new Promise<void>((r) => server.listen(0, '127.0.0.1', r))
+  const platform = defaultPlatform()
+  const hasty = { ...platform, after: (ms: number, act: () => void) => platform.after(ms / 50, act) }
+  return createApi(hasty, `http://127.0.0.1:${(server.address() as AddressInfo).port}`, async () => 'token')
+}
+
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((r) => server.close(r))
+})
+
+const problem =
+  (status: number, body: object): RequestListener =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body))
+  }
+
+test('an answer that is not of its schema is refused', async () => {
+  const api = await apiAgainst(problem(200, { txHash: '0x12', status: 'submitted' }))
+  await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
+})
+
+test('an unknown field in an answer is refused too', async () => {
+  const body = { txHash: `0x${'ab'.repeat(32)}`, status: 'submitted', share: '0x01' }
+  const api = await apiAgainst(problem(200, body))
+  await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
+})
+
+test('an error keeps its code and request id, and is worded by us', async () => {
+  const api = await apiAgainst(problem(423, { error: 'KEY_FROZEN', message: '<script>', requestId: 'r1' }))
+  await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({
+    code: 'KEY_FROZEN',
+    requestId: 'r1',
+    message: expect.not.stringContaining('script') as string,
+  })
+  expect(requests).toBe(1)
+})
+
+test('what the service calls retryable is repeated, and then succeeds', async () => {
+  const good = { txHash: `0x${'ab'.repeat(32)}`, status: 'submitted' }
+  const api = await apiAgainst((request, response) => {
+    problem(requests < 3 ? 503 : 200, requests < 3 ? { error: 'DUO_NODE_UNAVAILABLE' } : good)(request, response)
+  })
+  await expect(api.sign({ sessionId: 'ses_x' })).resolves.toEqual(good)
+  expect(requests).toBe(3)
+})
+
+test('a limit is not hammered', async () => {
+  const api = await apiAgainst(problem(429, { error: 'RATE_LIMITED' }))
+  await expect(api.profiles()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+  expect(requests).toBe(1)
+})
+
+test('a silent server is given up on', async () => {
+  const api = await apiAgainst(() => undefined)
+  await expect(api.profiles()).rejects.toMatchObject({ code: 'NETWORK' })
+  expect(requests).toBe(4)
+})
+
+test('a path cannot be smuggled in by an id', async () => {
+  let seen = ''
+  const api = await apiAgainst((request, response) => {
+    seen = request.url ?? ''
+    problem(404, { error: 'NOT_FOUND' })(request, response)
+  })
+  await expect(api.profile('../../v2/x?y=1')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  expect(seen).toBe('/api/v1/profiles/..%2F..%2Fv2%2Fx%3Fy%3D1')
+})
