@@ -1,5 +1,44 @@
+export { keygen } from './keygen.ts'
+export { ackMessage, type KeygenDeps, type KeygenSetup } from './keygen-session.ts'
 export type { Backend, Point } from './math/backend.ts'
 export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'
 export { fromBytesBE, q, toBytes32 } from './math/scalar.ts'
-export type { AliceSeeds, BobSeeds, KeygenResult, KeyShare, PairSetup } from './share.ts'
+export {
+  type AliceSeeds,
+  type BobSeeds,
+  hideSecrets,
+  type KeygenResult,
+  type KeyShare,
+  type PairSetup,
+} from './share.ts'
+export {
+  decodePair,
+  decodeShare,
+  decodeStage,
+  encodePair,
+  encodeShare,
+  encodeStage,
+  type Stage,
+  shareHolds,
+} from './share-codec.ts'
+export { checkSignature, combine, type RecoveryRange } from './assemble.ts'
+export { type ChildKey, derive, encodePath, type ExtendedKey, MAX_PATH_LENGTH } from './derive.ts'
+export {
+  type CurrentKey,
+  decodeSignatureShare,
+  encodeSignatureShare,
+  type OnlineMessage,
+  onlineShare,
+  SHARE_BYTES,
+  type SignatureShare,
+  type SigningTarget,
+} from './online.ts'
+export { type OpenPair, openPair } from './pair.ts'
+export { presign } from './presign.ts'
+export { decodePresignature, encodePresignature, type NonceShare, type Presignature } from './presignature.ts'
+export { type InteractiveSession, sign } from './sign.ts'
+export { decodeSignature, encodeSignature, fromDer, type Signature, SIGNATURE_BYTES, toDer } from './signature.ts'
+export type { SigningDeps, SigningKey, SigningSession } from './signing-session.ts'
+export { commitStatement, POSSESSION_BYTES, type PossessionClaim, provePossession, verifyPossession } from './commit.ts'
+export { H2S, type Sha2, TH } from './math/hash.ts'

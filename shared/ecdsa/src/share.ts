@@ -63,3 +63,14 @@ export type KeygenResult = {
   /** ack_1..ack_n, Ed25519 signatures over TH("kg/ack", conf, LE16 i), 64 bytes each; complete when all are there */
   readonly certificate: readonly Uint8Array[]
 }
+
+/** The same object, printing as `[secret]` in logs, errors and JSON. */
+export function hideSecrets<T extends object>(value: T): T {
+  const print = { value: () => '[secret]' }
+  return Object.defineProperties(value, {
+    toJSON: print,
+    toString: print,
+    // the hook of Node's inspector; elsewhere nobody asks for it
+    [Symbol.for('nodejs.util.inspect.custom')]: print,
+  })
+}
