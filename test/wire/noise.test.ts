@@ -116,23 +116,40 @@ test('bounds both messages by 65535 bytes, written or read', () => {
   expect(wireCode(() => initiator.readMessageB(new Uint8Array(47)))).toBe('FRAME_INVALID')
 })
 
-test('erases the ephemeral key when the handshake ends', () => {
-  const drawn: Uint8Array[] = []
-  const watched = (n: number) => {
-    const out = rng(n)
-    drawn.push(out)
-    return out
+test('erases the ephemeral keys and every shared secret by the time the handshake ends', () => {
+  const erasable: Uint8Array[] = []
+  const watched = (secret: Uint8Array) => {
+    erasable.push(secret)
+    return secret
   }
-  const initiator = new HandshakeState({ prologue: NOTHING, s: a, rs: b.publicKey, rng: watched, dh: nodeDh })
-  const responder = new HandshakeState({ prologue: NOTHING, s: b, rng: watched, dh: nodeDh })
+  const dh: Dh = { ...nodeDh, sharedSecret: (ours, theirs) => watched(nodeDh.sharedSecret(ours, theirs)) }
+  const common = { prologue: NOTHING, rng: (n: number) => watched(rng(n)), dh }
+  const initiator = new HandshakeState({ ...common, s: a, rs: b.publicKey })
+  const responder = new HandshakeState({ ...common, s: b })
   responder.readMessageA(initiator.writeMessageA(NOTHING))
   initiator.readMessageB(responder.writeMessageB(NOTHING).message)
-  expect(drawn).toEqual([new Uint8Array(32), new Uint8Array(32)])
+  expect(erasable).toEqual(Array.from({ length: 2 + 8 }, () => new Uint8Array(32)))
   expect(a.secretKey).not.toEqual(new Uint8Array(32))
+})
+
+test('a cipher that failed to open forgets its key', () => {
+  const key = new Uint8Array(32).fill(1)
+  const [send, receive] = [new CipherState(key.slice()), new CipherState(key)]
+  const sealed = send.encryptWithAd(NOTHING, NOTHING)
+  expect(wireCode(() => receive.decryptWithAd(NOTHING, flipped(sealed, 0)))).toBe('UNAUTHENTICATED')
+  expect(wireCode(() => receive.decryptWithAd(NOTHING, sealed))).toBe('PROTOCOL_ABORTED')
+  expect(key).toEqual(new Uint8Array(32))
+})
+
+test('binds the associated data', () => {
+  const [send, receive] = [new CipherState(new Uint8Array(32)), new CipherState(new Uint8Array(32))]
+  const sealed = send.encryptWithAd(Uint8Array.of(1), NOTHING)
+  expect(wireCode(() => receive.decryptWithAd(Uint8Array.of(2), sealed))).toBe('UNAUTHENTICATED')
 })
 
 test('encrypts nothing without a key', () => {
   expect(() => new SymmetricState('Noise_IK_25519_ChaChaPoly_SHA256').encryptAndHash(NOTHING)).toThrow('mixKey')
+  expect(() => new SymmetricState('Noise_IK_25519_ChaChaPoly_SHA512 ')).toThrow(RangeError)
 })
 
 test('stops before a nonce could come back', () => {

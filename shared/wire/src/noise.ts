@@ -134,7 +134,6 @@ export class HandshakeState {
 
   #attempt<T>(turn: Turn, next: Turn, step: () => T): T {
     if (this.#turn !== turn) throw new WireError('PROTOCOL_ABORTED', 'a handshake step out of turn')
-    this.#turn = 'over'
     try {
       const result = step()
       this.#turn = next

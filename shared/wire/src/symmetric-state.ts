@@ -44,10 +44,9 @@ export class SymmetricState {
     return plaintext
   }
 
-  /** One key per direction: the initiator's first, then the responder's. The handshake's own secrets end here. */
+  /** One key per direction: the initiator's first, then the responder's. */
   split(): readonly [CipherState, CipherState] {
     const [first, second] = hkdf2(this.#ck, new Uint8Array(0))
-    this.erase()
     return [new CipherState(first), new CipherState(second)]
   }
 
