@@ -1,0 +1,66 @@
+import { type PartyIndex, type Protocol, type Rng, sessionId } from '@tandem/rounds'
+import type { Backend } from '../../shared/ecdsa/src/math/backend.ts'
+import { noble } from '../../shared/ecdsa/src/math/noble.ts'
+import type { CurrentKey, OnlineMessage } from '../../shared/ecdsa/src/online.ts'
+import { presign } from '../../shared/ecdsa/src/presign.ts'
+import type { Presignature } from '../../shared/ecdsa/src/presignature.ts'
+import { type InteractiveSession, sign } from '../../shared/ecdsa/src/sign.ts'
+import type { Signature } from '../../shared/ecdsa/src/signature.ts'
+import type { SigningDeps, SigningKey, SigningSession } from '../../shared/ecdsa/src/signing-session.ts'
+import type { DealtKey } from './dealt-key.ts'
+import { type SeededRng, seeded } from './rng.ts'
+import { type Simulation, type SimulationOptions, simulate } from './simulate.ts'
+
+export type SigningOptions = SimulationOptions & {
+  readonly backend?: Backend
+  /** seeds every party's randomness */
+  readonly seed?: string | number
+  /** replaces one party's session, key or randomness before it starts */
+  readonly cheat?: (party: PartyIndex, honest: Setting) => Setting
+}
+
+/** Everything one party brings to a run. */
+export type Setting = { readonly session: InteractiveSession; readonly key: SigningKey; readonly rng: Rng }
+
+/** A message at the root of the key, with randomness of both sides. */
+export function messageOf(digest: Uint8Array, path: readonly number[] = []): OnlineMessage {
+  return { digest, path, rhoS: new Uint8Array(32).fill(0x5a), rhoD: new Uint8Array(32).fill(0xd1) }
+}
+
+/** The key as a service's records hold it. */
+export function currentKey({ keys, signers }: DealtKey): CurrentKey {
+  const { publicKey, chainCode, epoch } = keys.get(signers[0]!)!.share
+  return { publicKey, chainCode, epoch, signers }
+}
+
+export function presignAll(dealt: DealtKey, options: SigningOptions = {}): Promise<Simulation<Presignature>> {
+  return simulateAll(dealt, options, presign, { message: messageOf(new Uint8Array(32)), assembler: 'all' })
+}
+
+export function signAll(
+  dealt: DealtKey,
+  how: Pick<InteractiveSession, 'message' | 'assembler'>,
+  options: SigningOptions = {},
+): Promise<Simulation<Signature>> {
+  return simulateAll(dealt, options, sign, how)
+}
+
+function simulateAll<Out>(
+  dealt: DealtKey,
+  { backend = noble, seed = 'signing', cheat = (_party, honest) => honest, ...simulation }: SigningOptions,
+  protocol: (session: InteractiveSession, key: SigningKey, deps: SigningDeps) => Protocol<Out>,
+  how: Pick<InteractiveSession, 'message' | 'assembler'>,
+): Promise<Simulation<Out>> {
+  const rng: SeededRng = seeded(seed)
+  const shared: SigningSession = { sigid: sessionId(rng.fork('sigid')(32)), signers: dealt.signers }
+  const parties = dealt.signers.map((party): [PartyIndex, Protocol<Out>] => {
+    const honest = {
+      session: { ...shared, ...how, range: 'any' as const },
+      key: dealt.keys.get(party)!,
+      rng: rng.fork(party),
+    }
+    const { session, key, rng: own } = cheat(party, honest)
+    return [party, protocol(session, key, { backend, rng: own })]
+  })
+  return simulate(new Map(parties), simulation)
+}
