@@ -43,7 +43,7 @@ function sourcesOf(folder: string): string[] {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  const found = text.matchAll(/(?:\b(import type|export type)\b[^;'"]*?)?(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)
+  const found = text.matchAll(/(?:\b(import type|export type)\b[^;'"]*?)?(?:[\s}]from\s+|\bimport\s*\(?\s*)'([^']+)'/g)
   return [...found].map(([, type, from]) => ({ file, from: from!, typeOnly: type !== undefined }))
 }
 

@@ -74,12 +74,23 @@ export {
 export * as limits from './limits.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
 export { type UnsignedTx, unsignedTx } from './transaction.ts'
-export { isCertified } from './device-certificate.ts'
-export { decodeFrame, encodeFrame, FRAME_PROTOCOLS, type Frame, type FrameProtocol, HEADER_BYTES } from './frame.ts'
+export { certifyExchangeKey, type DeviceCertificate, isCertified } from './device-certificate.ts'
+export {
+  decodeFrame,
+  encodeFrame,
+  FRAME_PROTOCOLS,
+  type Frame,
+  type FrameProtocol,
+  HEADER_BYTES,
+  SUITE_NAME,
+  SUITE_NUMBER,
+} from './frame.ts'
 export {
   type Accepted,
   acceptHandshake,
   type DeviceHandshake,
+  type Introduction,
+  MAX_ANSWER_BYTES,
   MAX_HELLO_BYTES,
   type Operation,
   type SigpairHandshake,
