@@ -45,7 +45,7 @@ export async function run<Out>(protocol: Protocol<Out>, host: RunHost): Promise<
     return step.value
   } finally {
     // One shot: whatever happened, this state never sees another byte.
-    protocol.return(undefined as never)
+    protocol.return(undefined as never) // check S20
   }
 }
 
@@ -93,6 +93,6 @@ function checked(message: Message, { header, self }: Exchange, from: PartyIndex,
     message.sid.length === header.sid.length &&
     message.sid.every((b, i) => b === header.sid[i])
   if (!same) throw new ProtocolAbort('MISMATCH', header.round) // check K1 K14
-  if (message.body.length !== bytes) throw new ProtocolAbort('MALFORMED', header.round, [from]) // check S4
+  if (message.body.length !== bytes) throw new ProtocolAbort('MALFORMED', header.round, [from]) // check S4 K3 K13
   return message.body
 }

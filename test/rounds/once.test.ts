@@ -1,0 +1,14 @@
+import { inspect } from 'node:util'
+import { Once, UsageError } from '@tandem/rounds'
+
+test('gives its secret once', () => {
+  const once = new Once('nonce')
+  expect(once.take()).toBe('nonce')
+  expect(() => once.take()).toThrow(UsageError)
+})
+
+test('never prints its secret', () => {
+  const once = new Once('hunter2')
+  expect(JSON.stringify({ once })).toBe('{"once":"[secret]"}')
+  expect(`${once.toString()}${inspect(once, { showHidden: true, depth: 9 })}`).not.toContain('hunter2')
+})
