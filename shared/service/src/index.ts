@@ -1,0 +1,25 @@
+export { answerError, toWireError } from './answer.ts'
+export { type NodeRequest, readBody } from './body.ts'
+export { createDrain, type Drain, onTermination } from './drain.ts'
+export { ConfigError, type Env, envFlag, envJson, envList, envPort, envUrl, readConfig } from './env.ts'
+export { healthRoutes } from './health.ts'
+export { type Handler, handle, type HandleDeps } from './http.ts'
+export { idempotent } from './idempotency.ts'
+export { parseJson } from './json.ts'
+export { type TrustedKeys, trustKeys } from './jws.ts'
+export { createLog, type Log, type LogLevel, traceFields } from './log.ts'
+export { type Caller, type Issuer, oidcVerifier } from './oidc.ts'
+export { spend, spendToken } from './once.ts'
+export { type Allowance, allowanceHeaders, type Bucket, spendAllowance } from './rate-limit.ts'
+export { type Answer, type Call, type Endpoint, type Incoming, type Method, type Route, route } from './routes.ts'
+export { listen, type Serving } from './server.ts'
+export {
+  bearerToken,
+  issueServiceToken,
+  type ServiceCall,
+  type ServiceClaims,
+  serviceClaims,
+  verifyServiceToken,
+} from './service-token.ts'
+export { createSigningKey, loadOrCreateSigningKey, type PublicJwk, publicJwk, type SigningKey } from './signing-keys.ts'
+export { issueTicket, type TicketGrant, verifyTicket } from './tickets.ts'

@@ -1,0 +1,71 @@
+import { pino } from 'pino'
+import { redact, redactFields } from './redact.ts'
+
+type Write = (fields: object, message?: string) => void
+
+/** One line per thing that happened: `{ event, sessionId, keyId, code, ms }`. Secrets print as `[secret]`. */
+export type Log = {
+  readonly debug: Write
+  readonly info: Write
+  readonly warn: Write
+  readonly error: Write
+  /** a log whose every line has these fields too */
+  readonly child: (fields: object) => Log
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+/** Cloud Logging's names. */
+const SEVERITY: Readonly<Record<string, string>> = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERROR' }
+
+/**
+ * JSON lines as Cloud Logging reads them: `severity`, `message`, ISO `time`.
+ *
+ * @param options.destination where lines go; default: standard output, synchronously, so that a crash loses none
+ */
+export function createLog(options: {
+  readonly name: string
+  readonly level: LogLevel
+  readonly destination?: { readonly write: (line: string) => void }
+}): Log {
+  const settings = {
+    level: options.level,
+    base: { service: options.name },
+    messageKey: 'message',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    // the formatters below have already done it, for every field
+    serializers: { err: (value: unknown) => value },
+    formatters: {
+      level: (label: string) => ({ severity: SEVERITY[label] ?? 'DEFAULT' }),
+      bindings: (fields: object) => redactFields(fields),
+      log: (fields: object) => redactFields(fields),
+    },
+  }
+  return narrow(options.destination === undefined ? pino(settings) : pino(settings, options.destination))
+}
+
+function narrow(logger: pino.Logger): Log {
+  const write =
+    (level: 'debug' | 'info' | 'warn' | 'error'): Write =>
+    (fields, message) =>
+      logger[level](fields, message === undefined ? undefined : String(redact(message)))
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => narrow(logger.child(fields)),
+  }
+}
+
+/**
+ * The trace of a W3C `traceparent` header as fields of a log line; none for a header that is not one.
+ *
+ * @param project the Google Cloud project, if there is one: its log viewer joins lines by the full name
+ */
+export function traceFields(traceparent: string | undefined, project?: string): Record<string, string> {
+  const [, trace, span] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(traceparent ?? '') ?? []
+  if (trace === undefined || span === undefined) return {}
+  const name = project === undefined ? trace : `projects/${project}/traces/${trace}`
+  return { 'logging.googleapis.com/trace': name, 'logging.googleapis.com/spanId': span }
+}

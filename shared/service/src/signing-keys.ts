@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { calculateJwkThumbprint, type CryptoKey, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { z } from 'zod'
+import { ConfigError } from './env.ts'
+
+const point = z.string().regex(/^[A-Za-z0-9_-]{43}$/, '32 bytes as base64url')
+
+/** An Ed25519 public key. A private one does not fit: there is no `d`. */
+export const publicJwk = z.strictObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: point,
+  /** RFC 7638 thumbprint */
+  kid: point,
+})
+export type PublicJwk = z.infer<typeof publicJwk>
+
+const privateJwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: point, d: point })
+
+/** An Ed25519 key that signs tokens. The private half cannot be exported and does not print. */
+export type SigningKey = { readonly kid: string; readonly publicJwk: PublicJwk; readonly privateKey: CryptoKey }
+
+/**
+ * Reads the key file, or makes one (mode 0600). Of several processes that start together, all get the same key.
+ *
+ * @throws {ConfigError} if others may read the file, or it holds no Ed25519 JWK
+ */
+export async function loadOrCreateSigningKey(path: string): Promise<SigningKey> {
+  const found = readPrivate(path)
+  if (found !== undefined) return fromPrivateJwk(found, path)
+
+  const { privateKey } = await generateKeyPair('EdDSA', { extractable: true })
+  createPrivate(path, JSON.stringify(await exportJWK(privateKey)))
+  return fromPrivateJwk(readPrivate(path) ?? '', path)
+}
+
+/** A key that lives as long as the process: for tests. */
+export async function createSigningKey(): Promise<SigningKey> {
+  const { privateKey } = await generateKeyPair('EdDSA', { extractable: true })
+  return fromPrivateJwk(JSON.stringify(await exportJWK(privateKey)), 'a fresh key')
+}
+
+async function fromPrivateJwk(text: string, path: string): Promise<SigningKey> {
+  const jwk = parsePrivateJwk(text)
+  if (jwk === undefined) throw new ConfigError(`${path} holds no Ed25519 private key as a JWK`)
+  const kid = await calculateJwkThumbprint(jwk)
+  const privateKey = await importJWK(jwk, 'EdDSA')
+  if (privateKey instanceof Uint8Array) throw new ConfigError(`${path} holds a symmetric key`)
+  return { kid, publicJwk: { kty: 'OKP', crv: 'Ed25519', x: jwk.x, kid }, privateKey }
+}
+
+function parsePrivateJwk(text: string): z.infer<typeof privateJwk> | undefined {
+  try {
+    return privateJwk.parse(JSON.parse(text))
+  } catch {
+    // what failed would quote the file
+    return undefined
+  }
+}
+
+function readPrivate(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
+      throw new ConfigError(`${path} can be read by others; chmod 600 it, and replace the key if they may have`)
+    return text
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Whole or not at all, and never over another: link() refuses to replace. */
+function createPrivate(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const draft = `${path}.${randomBytes(8).toString('hex')}`
+  writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true })
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    rmSync(draft)
+  }
+}
