@@ -7,7 +7,12 @@ import { identityAt, type Stores } from './stores.ts'
 /** Sigpair's own keys, 32 bytes each: X25519 of the encrypted channel, Ed25519 as party 2 of every key. */
 export type SigpairIdentity = {
   readonly exchange: { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }
-  readonly identity: { readonly publicKey: Uint8Array; readonly sign: (message: Uint8Array) => Uint8Array }
+  readonly identity: {
+    readonly publicKey: Uint8Array
+    readonly sign: (message: Uint8Array) => Uint8Array
+    /** for a thread of ours: it can be handed over, and does not print */
+    readonly key: KeyObject
+  }
 }
 
 const CONTEXT: SealContext = { purpose: 'identity', keyId: 'sigpair', epoch: 1 }
@@ -48,7 +53,11 @@ function openIdentity(secrets: Uint8Array): SigpairIdentity {
   const scalar = secrets.slice(32)
   return {
     exchange: { privateKey: scalar, publicKey: publicKeyOf(privateKey('x25519', scalar)) },
-    identity: { publicKey: publicKeyOf(signing), sign: (message) => new Uint8Array(sign(null, message, signing)) },
+    identity: {
+      publicKey: publicKeyOf(signing),
+      sign: (message) => new Uint8Array(sign(null, message, signing)),
+      key: signing,
+    },
   }
 }
 

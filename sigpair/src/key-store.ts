@@ -1,11 +1,13 @@
-import type { KeyShare, PairSetup } from '@tandem/ecdsa'
+import { encodePair, encodeShare, type KeyShare, type PairSetup } from '@tandem/ecdsa'
+import { UsageError } from '@tandem/rounds'
 import { type Doc, isStoreError } from '@tandem/store'
 import { fromHex, type Intent, limits, toHex, WireError } from '@tandem/wire'
 import { verifyEd25519 } from './ed25519.ts'
-import { le16, sameBytes, taggedHash } from './hash.ts'
+import { le16, sameBytes, sha2, taggedHash } from './hash.ts'
 import { readIntent, spendIntent } from './intent.ts'
 import { discardPair, keepPair, raiseUses } from './pair-store.ts'
-import type { EpochRecord, KeyRecord, PairRecord } from './records.ts'
+import type { EpochRecord, KeyRecord, PairRecord, Sealed } from './records.ts'
+import type { SealContext } from './seal.ts'
 import { keyAt, type PairName, pairAt, type Stores } from './stores.ts'
 
 /** The device is party 1 of every key, Sigpair party 2. */
@@ -44,40 +46,46 @@ function taken(record: KeyRecord | undefined, owner: string): WireError {
 
 /** What a key generation leaves with Sigpair, before the device's acknowledgement. */
 export type StagedKey = {
+  /** drawn by Sigpair, 32 bytes */
   readonly stageId: Uint8Array
   readonly share: KeyShare
-  readonly pair: PairSetup
+  /** with the device, the only peer */
+  readonly pairs: readonly PairSetup[]
   /** acknowledgements so far; the device's is empty */
   readonly certificate: readonly Uint8Array[]
 }
-
-/** Canonical encodings of the secrets; the caller erases them. */
-export type StagedSecrets = { readonly share: Uint8Array; readonly pair: Uint8Array }
 
 /**
  * Makes a generated key durable, not yet in force. Sigpair's acknowledgement leaves only after this has resolved.
  *
  * @throws {WireError} `KEY_BUSY` unless the key is PENDING without a stage
+ * @throws {UsageError} unless there is exactly one pair
  *
  * Source: docs/spec/storage.md 3.2.
  */
-export async function stageKey(stores: Stores, staged: StagedKey, secrets: StagedSecrets): Promise<void> {
-  const { share, certificate, stageId } = staged
+export async function stageKey(stores: Stores, { stageId, share, pairs, certificate }: StagedKey): Promise<void> {
+  const [pair, ...more] = pairs
+  if (!pair || more.length > 0) throw new UsageError('a key of device and Sigpair has one pair')
   const keyId = toHex(share.keyId)
-  const name = { keyId, ssid: share.ssid }
-  const [sealedShare, setup] = await Promise.all([
-    stores.sealer.seal({ purpose: 'share', keyId, epoch: share.epoch }, secrets.share),
-    stores.sealer.seal({ purpose: 'pair', keyId, epoch: share.epoch }, secrets.pair),
-  ])
   const { epoch, ssid, conf, publicKey, publicShares, chainCode } = share
-  const stage = { epoch, stageId, ssid, conf, publicKey, publicShares, chainCode, certificate, share: sealedShare }
+  const setup = await sealed(stores, { purpose: 'pair', keyId, epoch }, encodePair(sha2, pair))
+  const half = await sealed(stores, { purpose: 'share', keyId, epoch }, encodeShare(sha2, share))
+  const stage = { epoch, stageId, ssid, conf, publicKey, publicShares, chainCode, certificate, share: half }
 
-  await createPair(stores, name, { epoch, setup })
+  await createPair(stores, { keyId, ssid }, { epoch, setup })
   await stores.parties.transaction(async (tx) => {
     const doc = await tx.get(keyAt(keyId))
     if (doc?.data.status !== 'PENDING' || doc.data.stage !== null) throw new WireError('KEY_BUSY')
     tx.update(keyAt(keyId), { ...doc.data, stage: { ...stage, complete: false } }, { expireAt: doc.expireAt })
   })
+}
+
+async function sealed({ sealer }: Stores, context: SealContext, secret: Uint8Array): Promise<Sealed> {
+  try {
+    return await sealer.seal(context, secret)
+  } finally {
+    secret.fill(0)
+  }
 }
 
 async function createPair(

@@ -1,0 +1,146 @@
+import type { Backend } from '@tandem/ecdsa'
+import type { Rng } from '@tandem/rounds'
+import { type Incoming, type Route, route } from '@tandem/service'
+import {
+  cloudPublicKeyResponse,
+  commitKeyRequest,
+  commitKeyResponse,
+  completeSessionRequest,
+  completeSessionResponse,
+  keyIdField,
+  keyStatusResponse,
+  prepareSessionRequest,
+  prepareSessionResponse,
+  sessionIdField,
+  toHex,
+  WireError,
+} from '@tandem/wire'
+import { z } from 'zod'
+import { commitKey } from './commit.ts'
+import type { SigpairIdentity } from './identity.ts'
+import { authenticate, type AuthDeps } from './internal-auth.ts'
+import { readKey } from './key-status.ts'
+import type { Kms } from './kms.ts'
+import type { SessionRecord } from './records.ts'
+import { prepareSession } from './session-store.ts'
+import { type CompleteSignature, completeSession } from './sign-session.ts'
+import { identityAt, pairAt, type Stores } from './stores.ts'
+
+export type InternalDeps = {
+  readonly stores: Stores
+  readonly identity: SigpairIdentity
+  readonly backend: Backend
+  /** hedged; draws ρ_S */
+  readonly rng: Rng
+  readonly complete: CompleteSignature
+  readonly callers: Pick<AuthDeps, 'duoNode' | 'backend'>
+}
+
+/** There has been one pair of static keys so far. */
+const KEY_VERSION = 1
+
+/** What duo-node may ask of Sigpair. Every call is for one user, who must own the key. Source: docs/spec/flows.md. */
+export function internalRoutes(deps: InternalDeps): Route[] {
+  const { stores, callers } = deps
+  const auth = { parties: stores.parties, now: stores.now, ...callers }
+  const caller = async (incoming: Incoming) => authenticate(auth, incoming)
+  return [identityRoute(deps, caller), ...keyRoutes(deps, caller), ...sessionRoutes(deps, caller)]
+}
+
+type CallerOf = (incoming: Incoming) => Promise<string>
+
+function identityRoute({ identity }: InternalDeps, caller: CallerOf): Route {
+  const body = {
+    publicKey: toHex(identity.exchange.publicKey),
+    identity: toHex(identity.identity.publicKey),
+    keyVersion: KEY_VERSION,
+  }
+  return route({
+    method: 'GET',
+    path: '/internal/identity',
+    caller,
+    response: cloudPublicKeyResponse,
+    handle: async () => ({ status: 200, body }),
+  })
+}
+
+function keyRoutes({ stores, backend, identity }: InternalDeps, caller: CallerOf): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/internal/keys/commit',
+      caller,
+      body: commitKeyRequest,
+      response: commitKeyResponse,
+      handle: async (call) => ({
+        status: 200,
+        body: await commitKey(stores, { backend, identity }, call.caller, call.body),
+      }),
+    }),
+    route({
+      method: 'GET',
+      path: '/internal/keys/:keyId',
+      caller,
+      params: z.strictObject({ keyId: keyIdField }),
+      response: keyStatusResponse,
+      handle: async ({ caller: owner, params }) => ({
+        status: 200,
+        body: await describeKey(stores, params.keyId, owner),
+      }),
+    }),
+  ]
+}
+
+function sessionRoutes({ stores, backend, rng, complete }: InternalDeps, caller: CallerOf): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/internal/sessions',
+      caller,
+      body: prepareSessionRequest,
+      response: prepareSessionResponse,
+      handle: async (call) => ({
+        status: 200,
+        body: preparedOf(await prepareSession(stores, { backend, rng }, call.caller, call.body)),
+      }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/sessions/:sessionId/complete',
+      caller,
+      params: z.strictObject({ sessionId: sessionIdField }),
+      body: completeSessionRequest,
+      response: completeSessionResponse,
+      handle: async ({ caller: owner, params, body }) => {
+        const signed = await completeSession(stores, complete, { ...body, ...params, owner })
+        return { status: 200, body: { digest: toHex(signed.digest), signature: toHex(signed.signature) } }
+      },
+    }),
+  ]
+}
+
+async function describeKey(stores: Stores, keyId: string, owner: string): Promise<z.infer<typeof keyStatusResponse>> {
+  const view = await readKey(stores, keyId)
+  if (!view || view.key.owner !== owner) throw new WireError('NOT_FOUND')
+  const { key, pair, status } = view
+  return {
+    keyId: key.keyId,
+    status,
+    epoch: key.current?.epoch ?? 0,
+    presignatures: status === 'READY' && pair ? pair.stock.length : 0,
+    device: key.device,
+  }
+}
+
+function preparedOf({ digest, rhoS, expiresAt }: SessionRecord): z.infer<typeof prepareSessionResponse> {
+  return { digest: toHex(digest), rhoS: toHex(rhoS), expiresAt: Math.floor(expiresAt / 1000) }
+}
+
+/** For `GET /health/ready`: both databases and KMS answer. */
+export function readinessChecks({ parties, presignatures }: Stores, kms: Kms): Record<string, () => Promise<unknown>> {
+  return {
+    parties: async () => parties.get(identityAt()),
+    presignatures: async () => presignatures.get(pairAt({ keyId: 'probe', ssid: new Uint8Array(32) })),
+    kms: async () => kms.wrap(new Uint8Array(32), new Uint8Array()),
+  }
+}
