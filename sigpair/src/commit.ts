@@ -11,8 +11,9 @@ import {
 import { sameBytes } from './hash.ts'
 import type { SigpairIdentity } from './identity.ts'
 import { verifyIntent } from './intent.ts'
-import { commitStage, DEVICE } from './key-store.ts'
+import { commitStage } from './key-store.ts'
 import { readKey } from './key-status.ts'
+import { DEVICE } from './parties.ts'
 import type { EpochRecord, KeyRecord } from './records.ts'
 import type { Stores } from './stores.ts'
 

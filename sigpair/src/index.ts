@@ -10,7 +10,6 @@ export {
   beginKeygen,
   commitStage,
   completeStage,
-  DEVICE,
   failKeygen,
   type StagedKey,
   stageKey,
@@ -25,6 +24,7 @@ export {
   reconcile,
   type Wanted,
 } from './presignature-store.ts'
+export { DEVICE, SIGPAIR } from './parties.ts'
 export type {
   EpochRecord,
   KeyRecord,

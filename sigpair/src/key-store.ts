@@ -6,12 +6,10 @@ import { verifyEd25519 } from './ed25519.ts'
 import { le16, sameBytes, sha2, taggedHash } from './hash.ts'
 import { readIntent, spendIntent } from './intent.ts'
 import { discardPair, keepPair, raiseUses } from './pair-store.ts'
+import { DEVICE } from './parties.ts'
 import type { EpochRecord, KeyRecord, PairRecord, Sealed } from './records.ts'
 import type { SealContext } from './seal.ts'
 import { keyAt, type PairName, pairAt, type Stores } from './stores.ts'
-
-/** The device is party 1 of every key, Sigpair party 2. */
-export const DEVICE = 1
 
 /**
  * Creates the record of a key that is about to be generated.

@@ -1,9 +1,9 @@
 import { decodeSignatureShare } from '@tandem/ecdsa'
-import { partyIndex, ProtocolAbort } from '@tandem/rounds'
+import { ProtocolAbort } from '@tandem/rounds'
 import { fromBase64url, WireError } from '@tandem/wire'
-import { DEVICE } from './key-store.ts'
 import { type ReadyKey, readyKey } from './key-status.ts'
 import { recordFailure } from './pair-store.ts'
+import { DEVICE } from './parties.ts'
 import { consume } from './presignature-store.ts'
 import type { SessionRecord } from './records.ts'
 import { checkUnsigned, loadSession, type SessionName, storeSignature } from './session-store.ts'
@@ -58,7 +58,7 @@ function shareOf({ p1SignatureShare }: Completion): Uint8Array {
   if (p1SignatureShare === undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needed')
   const share = fromBase64url(p1SignatureShare)
   try {
-    decodeSignatureShare(share, partyIndex(DEVICE)) // refused here it costs no presignature
+    decodeSignatureShare(share, DEVICE) // refused here it costs no presignature
     return share
   } catch (cause) {
     throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: not a signature share', { cause })
