@@ -1,5 +1,5 @@
 import { UsageError } from '@tandem/rounds'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { derive } from '../../shared/ecdsa/src/derive.ts'
 import type { Backend } from '../../shared/ecdsa/src/math/backend.ts'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'

@@ -86,8 +86,13 @@ test('both backends send the same bytes', async () => {
 
 test('two parties exchange the bytes the cost model counts', async () => {
   const simulation = await presignAll(dealt.get(2)!)
-  const lengths = sentBy(simulation).map(({ round, body }) => [round, body.length])
-  expect(lengths.toSorted()).toEqual([1, 1, 2, 2, 3, 3].map((round) => [round, [2296, 40268, 32][round - 1]]))
+  const lengthsOf = (round: number) =>
+    sentBy(simulation).flatMap((message) => (message.round === round ? message.body.length : []))
+  expect([1, 2, 3].map(lengthsOf)).toEqual([
+    [2296, 2296],
+    [40268, 40268],
+    [32, 32],
+  ])
 })
 
 test('S22 opens a slot before each check and closes it before anything is answered', async () => {
@@ -118,7 +123,7 @@ test('S16 a presignature is sealed once, and what comes out of the store is used
 test('nothing of a presignature prints or serialises', async () => {
   const [presignature] = outputs(await presignAll(dealt.get(2)!))
   expect(JSON.stringify(presignature)).toContain('"nonce":"[secret]"')
-  expect(`${presignature!.nonce}`).toBe('[secret]')
+  expect(String(presignature!.nonce)).toBe('[secret]')
 })
 
 test('bytes that are not a presignature are refused', async () => {

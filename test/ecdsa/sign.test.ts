@@ -1,6 +1,6 @@
 import { native } from '@tandem/ec-native'
 import { partyIndex, UsageError } from '@tandem/rounds'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { combine } from '../../shared/ecdsa/src/assemble.ts'
 import { derive } from '../../shared/ecdsa/src/derive.ts'
 import type { Backend } from '../../shared/ecdsa/src/math/backend.ts'

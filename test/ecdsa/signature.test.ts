@@ -1,5 +1,5 @@
 import { UsageError } from '@tandem/rounds'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { q, toBytes32 } from '../../shared/ecdsa/src/math/scalar.ts'
 import {
   decodeSignature,

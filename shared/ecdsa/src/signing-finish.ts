@@ -1,12 +1,11 @@
 import { type PartyIndex, ProtocolAbort } from '@tandem/rounds'
 import { gammaHolds } from './gamma.ts'
-import type { Point } from './math/backend.ts'
 import { equalBytes, le16, split } from './math/bytes.ts'
 import { TH } from './math/hash.ts'
 import { decodePoint, sumPoints } from './math/points.ts'
 import { decodeScalar, q } from './math/scalar.ts'
 import { bobFinish, R2_BYTES } from './multiply/rvole.ts'
-import { type Admitted, commitTo, type Opening } from './signing-offer.ts'
+import { type Admitted, commitTo, type Encoded, type Opening } from './signing-offer.ts'
 import type { Answered } from './signing-reply.ts'
 import type { SigningRun } from './signing-session.ts'
 
@@ -27,9 +26,8 @@ type Fields = ReturnType<typeof fieldsOf>
 /** A peer's round 2, found good, with our outputs as Bob. */
 type Accepted = {
   readonly peer: PartyIndex
-  readonly R: Uint8Array
-  readonly pk: Uint8Array
-  readonly points: { readonly R: Point; readonly pk: Point }
+  readonly R: Encoded
+  readonly pk: Encoded
   readonly psi: bigint
   readonly d: readonly [bigint, bigint]
 }
@@ -94,14 +92,15 @@ function accept(run: SigningRun, mine: Opening, peer: PartyIndex, fields: Fields
 
   const honest = gammaHolds(backend, rng, { chi, R, pk, d: product.d, gammaU, gammaV })
   if (!honest) throw new ProtocolAbort('BAD_GAMMA', 2, [peer]) // check S11 S12
-  return { peer, R: fields.R, pk: fields.pk, points: { R, pk }, psi, d: product.d }
+  const encoded = { R: { point: R, bytes: fields.R }, pk: { point: pk, bytes: fields.pk } }
+  return { peer, ...encoded, psi, d: product.d }
 }
 
 /** R = ΣR_j. @throws {ProtocolAbort} UNATTRIBUTED if it is the identity, or if Σpk_j is not X */
 function sumOfNonces(run: SigningRun, mine: Opening, answered: Answered, accepted: readonly Accepted[]): Uint8Array {
   const { backend } = run
-  const pk = sumPoints(backend, [backend.decode(answered.pk), ...accepted.map(({ points }) => points.pk)])
-  const R = sumPoints(backend, [backend.decode(mine.R), ...accepted.map(({ points }) => points.R)])
+  const pk = sumPoints(backend, [answered.pk.point, ...accepted.map((theirs) => theirs.pk.point)])
+  const R = sumPoints(backend, [mine.R.point, ...accepted.map((theirs) => theirs.R.point)])
   const X = backend.decode(run.key.share.publicKey)
   if (!backend.equal(pk, X)) throw new ProtocolAbort('UNATTRIBUTED', 2) // check S13
   if (backend.isIdentity(R)) throw new ProtocolAbort('UNATTRIBUTED', 2) // check S14
@@ -116,7 +115,7 @@ function echoOfOpenings(
   accepted: readonly Accepted[],
   R: Uint8Array,
 ): Uint8Array {
-  const opened = new Map(accepted.map(({ peer, R, pk }) => [peer, [le16(peer), R, pk]]))
-  opened.set(run.self, [le16(run.self), mine.R, answered.pk])
+  const all = [...accepted, { peer: run.self, R: mine.R, pk: answered.pk }]
+  const opened = new Map(all.map(({ peer, R, pk }) => [peer, [le16(peer), R.bytes, pk.bytes]]))
   return TH(run.backend, 'sign/echo2', run.sid, ...run.signers.flatMap((j) => opened.get(j)!), R)
 }

@@ -1,4 +1,5 @@
 import { journal, type Once, type PartyIndex, type Protocol, ProtocolAbort } from '@tandem/rounds'
+import type { Point } from './math/backend.ts'
 import { concat, equalBytes, le16, split } from './math/bytes.ts'
 import { TH } from './math/hash.ts'
 import { randomScalar } from './math/scalar.ts'
@@ -8,13 +9,16 @@ import { directionId, type SigningRun } from './signing-session.ts'
 /** tag ‖ com ‖ rv1 */
 export const OFFER_BYTES = 8 + 32 + R1_BYTES
 
+/** A point that is added here and hashed there: as 33 bytes too, so that it is encoded and decoded once. */
+export type Encoded = { readonly point: Point; readonly bytes: Uint8Array }
+
 /** What a party draws for a run and commits to. */
 export type Opening = {
   /** r_i, its part of the nonce, and φ_i, its part of the mask */
   readonly r: bigint
   readonly phi: bigint
-  /** R_i = r_i·G, 33 bytes */
-  readonly R: Uint8Array
+  /** R_i = r_i·G */
+  readonly R: Encoded
   readonly salt: Uint8Array
   /** com_i, 32 bytes */
   readonly commitment: Uint8Array
@@ -38,9 +42,10 @@ export function offer(run: SigningRun): { opening: Opening; messages: ReadonlyMa
   const { backend, rng, self, peers } = run
   const r = randomScalar(rng)
   const phi = randomScalar(rng)
-  const R = backend.encode(backend.mulBase(r))
+  const point = backend.mulBase(r)
+  const R = { point, bytes: backend.encode(point) }
   const salt = rng(32)
-  const commitment = commitTo(run, self, salt, R)
+  const commitment = commitTo(run, self, salt, R.bytes)
 
   const bobs = new Map<PartyIndex, { chi: bigint; state: Once<BobState> }>()
   const messages = new Map<PartyIndex, Uint8Array>()

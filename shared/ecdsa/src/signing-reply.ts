@@ -3,7 +3,7 @@ import { concat, le16 } from './math/bytes.ts'
 import { TH } from './math/hash.ts'
 import { mod, toBytes32 } from './math/scalar.ts'
 import { aliceRespond, R2_BYTES } from './multiply/rvole.ts'
-import type { Admitted, Opening } from './signing-offer.ts'
+import type { Admitted, Encoded, Opening } from './signing-offer.ts'
 import { sessionShare, type SigningRun } from './signing-session.ts'
 
 /** tag ‖ E1 ‖ rv2 ‖ Γ^u ‖ Γ^v ‖ ψ ‖ pk ‖ R ‖ salt */
@@ -13,9 +13,9 @@ export const REPLY_BYTES = 8 + 32 + R2_BYTES + 33 + 33 + 32 + 33 + 33 + 32
 export type Answered = {
   /** E1 over every commitment, ours included */
   readonly echo: Uint8Array
-  /** sk_i and pk_i = sk_i·G, 33 bytes */
+  /** sk_i and pk_i = sk_i·G */
   readonly sk: bigint
-  readonly pk: Uint8Array
+  readonly pk: Encoded
   /** Σ_j c^u_{i,j} and Σ_j c^v_{i,j}: our outputs as Alice */
   readonly c: readonly [bigint, bigint]
 }
@@ -31,16 +31,17 @@ export function reply(
   const sk = sessionShare(run)
   const products = peers.map(({ peer }) => aliceRespond(backend, admitted.get(peer)!.alice, [mine.r, sk], rng))
 
-  const secrets = [sk, ...products.flatMap(({ c }) => c)]
-  const [pk, ...gammas] = backend.encodeAll(secrets.map((k) => backend.mulBase(k)))
+  const points = [sk, ...products.flatMap(({ c }) => c)].map((k) => backend.mulBase(k))
+  const [encodedPk, ...gammas] = backend.encodeAll(points)
+  const pk = { point: points[0]!, bytes: encodedPk! }
   const messages = new Map<PartyIndex, Uint8Array>()
   for (const [at, { peer, alice }] of peers.entries()) {
     const psi = toBytes32(mod(mine.phi - mine.bobs.get(peer)!.chi))
     const gamma = concat(gammas[2 * at]!, gammas[2 * at + 1]!)
-    messages.set(peer, concat(alice.tag, echo, products[at]!.r2, gamma, psi, pk!, mine.R, mine.salt))
+    messages.set(peer, concat(alice.tag, echo, products[at]!.r2, gamma, psi, pk.bytes, mine.R.bytes, mine.salt))
   }
   const sum = (index: 0 | 1) => products.reduce((total, { c }) => total + c[index], 0n)
-  return { answered: { echo, sk, pk: pk!, c: [sum(0), sum(1)] }, messages }
+  return { answered: { echo, sk, pk, c: [sum(0), sum(1)] }, messages }
 }
 
 /** E1: whoever sent two commitments, or waited for another's round 2, is found before anything depends on it. */
