@@ -96,23 +96,17 @@ export type LoadedKey = ReadyKey & {
   readonly pairBytes: Uint8Array
 }
 
-/** Whose key a dialogue is about, as its ticket says; `cnf` is the device the dialogue is held with. */
-export type KeyClaim = {
-  readonly keyId: string
-  readonly epoch: number
-  readonly owner: string
-  readonly cnf: KeyRecord['device']
-}
-
 /**
- * Opens a key for a dialogue and notes on its pair how far its record has come.
+ * Opens a key for a dialogue and notes on its pair how far its record has come. Which device the dialogue is held with is
+ * the caller's question.
  *
- * @throws {WireError} as {@link readyKey}; `TICKET_INVALID` for a device that is not the key's, `EPOCH_MISMATCH`,
- *         `INVALID_KEY_SHARE` for a sealed value that does not open
+ * @throws {WireError} as {@link readyKey}; `EPOCH_MISMATCH`, `INVALID_KEY_SHARE` for a sealed value that does not open
  */
-export async function loadForSigning(stores: Stores, { keyId, epoch, owner, cnf }: KeyClaim): Promise<LoadedKey> {
+export async function loadForSigning(
+  stores: Stores,
+  { keyId, epoch, owner }: { readonly keyId: string; readonly epoch: number; readonly owner: string },
+): Promise<LoadedKey> {
   const { key, pair, current } = await usable(stores, keyId, owner)
-  if (!sameDevice(key.device, cnf)) throw new WireError('TICKET_INVALID', 'for another device')
   if (current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH')
   if (pair.uses < key.uses) await raiseUses(stores, nameOf(pair), key.uses)
 
@@ -122,9 +116,4 @@ export async function loadForSigning(stores: Stores, { keyId, epoch, owner, cnf 
   }
   const [shareBytes, pairBytes] = await Promise.all([open('share', current.share), open('pair', pair.setup)])
   return { key, current, pair: { keyId: key.keyId, ssid: pair.ssid, epoch: pair.epoch }, shareBytes, pairBytes }
-}
-
-function sameDevice(a: KeyRecord['device'], b: KeyRecord['device']): boolean {
-  const text = ({ identity, exchange }: KeyRecord['device']) => `${identity} ${exchange}`.toLowerCase()
-  return text(a) === text(b)
 }
