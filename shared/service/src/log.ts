@@ -37,7 +37,6 @@ export function createLog(options: {
     serializers: { err: (value: unknown) => value },
     formatters: {
       level: (label: string) => ({ severity: SEVERITY[label] ?? 'DEFAULT' }),
-      bindings: (fields: object) => redactFields(fields),
       log: (fields: object) => redactFields(fields),
     },
   }
@@ -54,7 +53,8 @@ function narrow(logger: pino.Logger): Log {
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: (fields) => narrow(logger.child(fields)),
+    // pino does not run the formatters over a child's fields
+    child: (fields) => narrow(logger.child(redactFields(fields))),
   }
 }
 

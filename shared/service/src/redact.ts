@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types'
+
 /** A field with such a name is not logged, whatever it holds. Better a public share too few than a private one too many. */
 const SECRET_NAME =
   /secret|share|token|ticket|authorization|cookie|passw|passphrase|private|credential|mnemonic|seed|plaintext|twofactor|totp|otp$|pin$|recovery|apikey|jwk$/i
@@ -17,7 +19,7 @@ export function redact(value: unknown, depth = 0): unknown {
   if (depth >= MAX_DEPTH) return '[deeper]'
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => redact(item, depth + 1))
-  if (value instanceof Error) return redactError(value, depth)
+  if (isNativeError(value)) return redactError(value, depth)
   if ('toJSON' in value && typeof value.toJSON === 'function') return redact(value.toJSON(), depth + 1)
   return redactFields(value, depth)
 }
