@@ -1,26 +1,29 @@
 import { fromBytesBE, hashToField, invertAll, isogeny, p, swuCandidates, toBytes32 } from '@tandem/ecdsa'
 import type { Addon } from './addon.ts'
 
-/**
- * RFC 9380 secp256k1_XMD:SHA-256_SSWU_RO_, to 65 bytes. Where the portable map takes a square root on E′, this one
- * applies the isogeny to both candidates first and lets libsecp256k1 decompress the results: a candidate lies on E′
- * exactly if its image lies on secp256k1, because y′ and Y differ by a rational factor.
- */
+/** RFC 9380 secp256k1_XMD:SHA-256_SSWU_RO_, to 65 bytes. */
 export function hashToCurve(
   addon: Addon,
   sha256: (data: Uint8Array) => Uint8Array,
   message: Uint8Array,
   domain: string,
 ): Uint8Array {
-  const us = hashToField(sha256, message, domain)
+  const sum = new Uint8Array(65)
+  const halves = mapToCurve(addon, hashToField(sha256, message, domain))
+  if (addon.publicKeyCombine(sum, halves) !== 0) throw new RangeError('hashed to the identity')
+  return sum
+}
+
+/**
+ * The map of each field element, to 65 bytes. Where the portable map takes a square root on E′, this one applies the
+ * isogeny to both candidates first and lets libsecp256k1 decompress the results: a candidate lies on E′ exactly if its
+ * image lies on secp256k1, because y′ and Y differ by a rational factor.
+ */
+export function mapToCurve(addon: Addon, us: readonly bigint[]): Uint8Array[] {
   const candidates = us.flatMap(images)
   const inverses = invertAll(candidates.flatMap(({ denominator, yNum }) => [denominator, yNum]))
   const points = candidates.map((c, i) => lift(addon, (c.xNum * inverses[2 * i]!) % p, c.w3, inverses[2 * i + 1]!))
-
-  const sum = new Uint8Array(65)
-  const halves = us.map((u, i) => signed(addon, u, points[2 * i] ?? points[2 * i + 1]!))
-  if (addon.publicKeyCombine(sum, halves) !== 0) throw new RangeError('hashed to the identity')
-  return sum
+  return us.map((u, i) => signed(addon, u, points[2 * i] ?? points[2 * i + 1]!))
 }
 
 function images(u: bigint) {
