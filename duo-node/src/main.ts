@@ -1,0 +1,7 @@
+import { onTermination } from '@tandem/service'
+import { readDuoNodeConfig } from './config.ts'
+import { startDuoNode } from './start.ts'
+
+const { url, log, stop } = await startDuoNode(readDuoNodeConfig())
+log.info({ event: 'started', url })
+onTermination(stop, log)

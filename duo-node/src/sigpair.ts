@@ -1,0 +1,35 @@
+import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
+import { limits, WireError } from '@tandem/wire'
+import type { BackendCall } from './forward.ts'
+
+export type SigpairOptions = {
+  /** Sigpair's internal HTTP, without a trailing slash */
+  readonly url: string
+  readonly key: SigningKey
+  readonly timeoutMs?: number
+}
+
+/**
+ * The only place that calls Sigpair: same method, path and body, our token for the call, the backend's beside it.
+ *
+ * @throws {WireError} what Sigpair says, if it is on the list; `DUO_NODE_UNAVAILABLE` when it says nothing
+ */
+export function sigpair({ url, key, timeoutMs = limits.INTERNAL_CALL_MS }: SigpairOptions) {
+  return async (call: BackendCall, onBehalfOf: string): Promise<HttpAnswer> => {
+    const { method, path, body, token } = call
+    const from = { issuer: 'duo-node', subject: onBehalfOf, audience: ['sigpair'] }
+    const headers = {
+      authorization: `Bearer ${await issueServiceToken(key, from, call)}`,
+      'x-tandem-caller': token,
+      ...(body.length === 0 ? {} : { 'content-type': 'application/json' }),
+    }
+    try {
+      const answer = await callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
+      if (answer.status >= 200 && answer.status < 300) return answer
+      throw errorOfAnswer(answer)
+    } catch (cause) {
+      if (cause instanceof NoAnswer) throw new WireError('DUO_NODE_UNAVAILABLE', undefined, { cause })
+      throw cause
+    }
+  }
+}
