@@ -1,0 +1,79 @@
+import { type Env, envJson, envList, envUrl, type Issuer, type LogLevel, readConfig } from '@tandem/service'
+import { z } from 'zod'
+
+export type FunctionsConfig = {
+  /** address to listen on; the port is the framework's to choose (`--port`, `PORT`) */
+  readonly host: string
+  readonly issuers: readonly Issuer[]
+  /** the database `backend` */
+  readonly storePath: string
+  readonly signingKeyFile: string
+  /** duo-node, without a trailing slash */
+  readonly duoNodeUrl: string
+  /** Sigpair as devices reach it, without path */
+  readonly sigpairUrl: string
+  /** JSON-RPC by chain id */
+  readonly chains: ReadonlyMap<number, string>
+  readonly hosts: readonly string[]
+  readonly origins: readonly string[]
+  readonly logLevel: LogLevel
+}
+
+const issuer = z.strictObject({
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  jwksUrl: z.string().min(1),
+  algorithms: z.array(z.string()).min(1),
+  maxAgeSeconds: z.int().min(1).optional(),
+})
+
+const variables = z.object({
+  HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
+  ISSUERS: envJson(z.array(issuer).min(1)).meta({
+    description: 'who may sign users in: a JSON list',
+    example:
+      '[{"issuer":"http://127.0.0.1:3002","audience":"tandem","jwksUrl":"http://127.0.0.1:3002/jwks","algorithms":["ES256"]}]',
+  }),
+  STORE_PATH: z.string().meta({ description: 'the database file of the backend', example: '.tandem/backend.sqlite' }),
+  SIGNING_KEY_FILE: z.string().meta({
+    description: 'Ed25519 key of service tokens and tickets; made, with mode 0600, if it is missing',
+    example: '.tandem/functions.jwk',
+  }),
+  DUO_NODE_URL: envUrl('http', 'https').meta({ description: 'duo-node', example: 'http://127.0.0.1:3001' }),
+  SIGPAIR_URL: envUrl('ws', 'wss').meta({ description: 'Sigpair as devices reach it', example: 'ws://127.0.0.1:8080' }),
+  CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url())).meta({
+    description: 'JSON-RPC URL of each chain by its id, a JSON object',
+    example: '{"31337":"http://127.0.0.1:8545"}',
+  }),
+  HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
+    description: 'host names that requests may be for, without port',
+    example: 'api.example.com',
+  }),
+  ORIGINS: envList.default([]).meta({
+    description: 'origins of web pages that may call',
+    example: 'https://wallet.example.com',
+  }),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
+})
+
+/** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
+export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
+  const given = readConfig(variables, env)
+  return {
+    host: given.HOST,
+    issuers: given.ISSUERS.map(({ maxAgeSeconds, ...row }) => ({
+      ...row,
+      ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+    })),
+    storePath: given.STORE_PATH,
+    signingKeyFile: given.SIGNING_KEY_FILE,
+    duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
+    sigpairUrl: withoutSlash(given.SIGPAIR_URL),
+    chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),
+    hosts: given.HOSTS,
+    origins: given.ORIGINS,
+    logLevel: given.LOG_LEVEL,
+  }
+}
+
+const withoutSlash = (url: string) => url.replace(/\/+$/, '')

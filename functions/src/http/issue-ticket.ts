@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type CloudPublicKeyResponse,
+  type KeyStatus,
+  type KeyStatusResponse,
+  type TicketClaims,
+  type TicketOperation,
+  type TicketRequest,
+  type TicketResponse,
+  toHex,
+  WireError,
+} from '@tandem/wire'
+import type { Caller } from '@tandem/service'
+import type { Account } from '../ports/nonces.ts'
+import type { Profile } from '../ports/profiles.ts'
+import type { Session } from '../ports/sessions.ts'
+import { accountOf } from '../submit.ts'
+
+/** What a ticket says apart from who issued it, to whom, and until when. */
+export type TicketGrant = Pick<TicketClaims, 'op' | 'keyId' | 'epoch' | 'cnf' | 'session'>
+
+export type IssueTicketDeps = {
+  readonly requireProfileOfKey: (owner: string, keyId: string) => Promise<Profile>
+  readonly requireSession: (owner: string, sessionId: string) => Promise<Session>
+  readonly pinNonce: (account: Account, sessionId: string) => Promise<void>
+  readonly readKey: (caller: Caller, keyId: string) => Promise<KeyStatusResponse>
+  readonly readIdentity: () => Promise<CloudPublicKeyResponse>
+  readonly signTicket: (claims: TicketGrant & { readonly sub: string }) => Promise<{
+    readonly ticket: string
+    /** seconds since 1970 */
+    readonly expiresAt: number
+  }>
+  readonly sigpairUrl: string
+}
+
+type Permit = (deps: IssueTicketDeps, caller: Caller, request: TicketRequest) => Promise<TicketGrant>
+
+/** What the caller may do, if he may. */
+const PERMITS: Readonly<Record<TicketOperation, Permit>> = {
+  keygen: permitKeygen,
+  presign: permitPresign,
+  sign: permitSign,
+}
+
+/** POST /api/v1/mpc/tickets: leave for one device to hold one dialogue with Sigpair. Spec: docs/spec/flows.md, 1.4. */
+export const issueTicket =
+  (deps: IssueTicketDeps) =>
+  async (caller: Caller, request: TicketRequest): Promise<TicketResponse> => {
+    const [grant, identity] = await Promise.all([
+      PERMITS[request.operation](deps, caller, request),
+      deps.readIdentity(),
+    ])
+    const { ticket, expiresAt } = await deps.signTicket({ ...grant, sub: caller.sub })
+    const { keyId } = grant
+    return { ticket, keyId, sigpairUrl: deps.sigpairUrl, cloudPublicKey: identity.publicKey, expiresAt }
+  }
+
+async function permitKeygen(
+  _: IssueTicketDeps,
+  __: Caller,
+  { keyId, sessionId, deviceKey }: TicketRequest,
+): Promise<TicketGrant> {
+  refuse(keyId !== undefined, 'keyId: is drawn here for keygen')
+  refuse(sessionId !== undefined, 'sessionId: not for keygen')
+  const { identity, exchange } = given(deviceKey, 'deviceKey')
+  return { op: 'keygen', keyId: toHex(randomBytes(32)), epoch: 0, cnf: { identity, exchange } }
+}
+
+async function permitPresign(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
+  refuse(request.sessionId !== undefined, 'sessionId: not for presign')
+  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen')
+  const { keyId } = await deps.requireProfileOfKey(caller.sub, given(request.keyId, 'keyId'))
+  const { epoch, device } = await readyKey(deps, caller, keyId)
+  return { op: 'presign', keyId, epoch, cnf: device }
+}
+
+async function permitSign(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
+  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen')
+  const { keyId } = await deps.requireProfileOfKey(caller.sub, given(request.keyId, 'keyId'))
+  const session = await deps.requireSession(caller.sub, given(request.sessionId, 'sessionId'))
+  if (session.keyId !== keyId) throw new WireError('NOT_FOUND')
+  if (isSigned(session)) throw new WireError('SESSION_CONSUMED')
+
+  const { epoch, device } = await readyKey(deps, caller, keyId)
+  // From here on a signature may come to be without another word to us.
+  if (session.kind === 'transaction') await deps.pinNonce(accountOf(session), session.sessionId)
+  const { sessionId, digest, path } = session
+  return { op: 'sign', keyId, epoch, cnf: device, session: { sessionId, digest, path: [...path] } }
+}
+
+function isSigned(session: Session): boolean {
+  return session.kind === 'transaction' ? session.state.status !== 'prepared' : session.signature !== null
+}
+
+async function readyKey(deps: IssueTicketDeps, caller: Caller, keyId: string): Promise<KeyStatusResponse> {
+  const key = await deps.readKey(caller, keyId)
+  if (key.status !== 'READY') throw unready(key.status)
+  return key
+}
+
+function unready(status: Exclude<KeyStatus, 'READY'>): WireError {
+  if (status === 'PENDING') return new WireError('KEY_PENDING')
+  if (status === 'ERROR') return new WireError('INVALID_KEY_SHARE')
+  if (status === 'DELETED') return new WireError('KEY_DELETED')
+  return new WireError('KEY_FROZEN', status)
+}
+
+function given<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new WireError('VALIDATION_FAILED', `${name}: missing`)
+  return value
+}
+
+function refuse(unwanted: boolean, details: string): void {
+  if (unwanted) throw new WireError('VALIDATION_FAILED', details)
+}

@@ -1,0 +1,16 @@
+import type { SignRequest, SignResponse } from '@tandem/wire'
+import type { Caller } from '@tandem/service'
+import type { TransactionSession } from '../ports/sessions.ts'
+import { type SubmitDeps, submit } from '../submit.ts'
+
+export type SignDeps = SubmitDeps & {
+  readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
+}
+
+/** POST /api/v1/mpc/sign: signs a prepared transaction and hands it to the chain, once however often it is called. */
+export const sign =
+  (deps: SignDeps) =>
+  async (caller: Caller, { sessionId, p1SignatureShare }: SignRequest): Promise<SignResponse> => {
+    const session = await deps.requireTransaction(caller.sub, sessionId)
+    return { txHash: await submit(deps, caller, session, p1SignatureShare), status: 'submitted' }
+  }

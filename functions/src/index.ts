@@ -1,0 +1,12 @@
+import { http } from '@google-cloud/functions-framework'
+import { createApi } from './api.ts'
+import { readFunctionsConfig } from './config.ts'
+import { boundServers } from './framework-server.ts'
+
+const config = readFunctionsConfig()
+
+// The framework makes its server after it has loaded this file.
+boundServers(config.host)
+
+/** The one function: every path of the backend. Run with `functions-framework --source=functions --target=api`. */
+http('api', createApi(config))

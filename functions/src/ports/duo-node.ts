@@ -1,0 +1,90 @@
+import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
+import {
+  type CloudPublicKeyResponse,
+  type CommitKeyRequest,
+  type CommitKeyResponse,
+  type CompleteSessionRequest,
+  type CompleteSessionResponse,
+  cloudPublicKeyResponse,
+  commitKeyResponse,
+  completeSessionResponse,
+  type KeyStatusResponse,
+  keyStatusResponse,
+  limits,
+  type PrepareSessionRequest,
+  type PrepareSessionResponse,
+  prepareSessionResponse,
+  WireError,
+} from '@tandem/wire'
+import type { z } from 'zod'
+
+/**
+ * What we ask of Sigpair, through duo-node, each call in the name of one user. All throw what Sigpair refuses with, and
+ * `DUO_NODE_UNAVAILABLE` when nobody answers. Spec: docs/spec/flows.md, 1.2.
+ */
+export type DuoNode = {
+  readonly readIdentity: () => Promise<CloudPublicKeyResponse>
+  readonly readKey: (user: User, keyId: string) => Promise<KeyStatusResponse>
+  readonly commitKey: (user: User, request: CommitKeyRequest) => Promise<CommitKeyResponse>
+  readonly openSession: (user: User, request: PrepareSessionRequest) => Promise<PrepareSessionResponse>
+  readonly completeSession: (
+    user: User,
+    sessionId: string,
+    request: CompleteSessionRequest,
+  ) => Promise<CompleteSessionResponse>
+}
+
+type User = { readonly sub: string }
+
+/** Calls that concern no user's key. */
+const SYSTEM: User = { sub: 'system' }
+
+/** duo-node waits for Sigpair and has something to say when Sigpair does not answer; give it the time to say it. */
+const CALL_MS = limits.INTERNAL_CALL_MS + 1_500
+
+export type DuoNodeOptions = {
+  /** without a trailing slash */
+  readonly url: string
+  readonly key: SigningKey
+}
+
+export function duoNode(options: DuoNodeOptions): DuoNode {
+  const get = <T>(user: User, path: string, shape: z.ZodType<T>) => ask(options, user, { method: 'GET', path }, shape)
+  const post = <T>(user: User, path: string, body: object, shape: z.ZodType<T>) =>
+    ask(options, user, { method: 'POST', path, body }, shape)
+  return {
+    readIdentity: () => get(SYSTEM, '/internal/identity', cloudPublicKeyResponse),
+    readKey: (user, keyId) => get(user, `/internal/keys/${keyId}`, keyStatusResponse),
+    commitKey: (user, request) => post(user, '/internal/keys/commit', request, commitKeyResponse),
+    openSession: (user, request) => post(user, '/internal/sessions', request, prepareSessionResponse),
+    completeSession: (user, sessionId, request) =>
+      post(user, `/internal/sessions/${sessionId}/complete`, request, completeSessionResponse),
+  }
+}
+
+type Question = { readonly method: string; readonly path: string; readonly body?: object }
+
+async function ask<T>(options: DuoNodeOptions, user: User, question: Question, shape: z.ZodType<T>): Promise<T> {
+  try {
+    const answer = await call(options, user, question)
+    if (answer.status >= 300) throw errorOfAnswer(answer)
+    const parsed = shape.safeParse(JSON.parse(new TextDecoder().decode(answer.body)))
+    if (parsed.success) return parsed.data
+    throw new WireError('INTERNAL', undefined, { cause: new Error(`${question.path}: an answer of no known form`) })
+  } catch (cause) {
+    const unreachable = cause instanceof NoAnswer || (cause instanceof WireError && cause.code === 'UNAVAILABLE')
+    if (unreachable) throw new WireError('DUO_NODE_UNAVAILABLE', undefined, { cause })
+    throw cause
+  }
+}
+
+async function call({ url, key }: DuoNodeOptions, user: User, { method, path, body }: Question): Promise<HttpAnswer> {
+  const bytes = new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
+  const from = { issuer: 'functions', subject: user.sub, audience: ['duo-node', 'sigpair'] }
+  const token = await issueServiceToken(key, from, { method, path, body: bytes })
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  }
+  return callHttp({ url: `${url}${path}`, method, headers, body: bytes, timeoutMs: CALL_MS })
+}

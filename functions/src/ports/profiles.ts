@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { isStoreError, ref, type Store } from '@tandem/store'
+import { WireError } from '@tandem/wire'
+
+/** What the backend knows of a wallet: public data only. */
+export type Profile = {
+  readonly profileId: string
+  /** the user, as `issuer|subject` */
+  readonly owner: string
+  readonly name: string
+  readonly keyId: string
+  /** X, 33 bytes as hex */
+  readonly publicKey: string
+  /** 32 bytes as hex */
+  readonly chainCode: string
+  /** EIP-55 */
+  readonly address: string
+  /** ms since 1970 */
+  readonly createdAt: number
+}
+
+/** Profiles as one user sees them: another's does not exist here, because the user is part of the document's name. */
+export type Profiles = {
+  /** The first writer wins; a repetition answers what the first one wrote. */
+  readonly save: (profile: Profile) => Promise<Profile>
+  /** @throws {WireError} `NOT_FOUND` */
+  readonly require: (owner: string, profileId: string) => Promise<Profile>
+  /** @throws {WireError} `NOT_FOUND` */
+  readonly requireByKey: (owner: string, keyId: string) => Promise<Profile>
+  readonly list: (owner: string) => Promise<readonly Profile[]>
+}
+
+/** Shown at once; a user with more is no user of a wallet app. */
+const MAX_LISTED = 100
+
+const COLLECTION = 'profiles'
+
+export function profiles(store: Store): Profiles {
+  const find = async (owner: string, profileId: string) => {
+    const doc = await store.get(refOf(owner, profileId))
+    if (doc === undefined) throw new WireError('NOT_FOUND')
+    return doc.data
+  }
+  return {
+    save: async (profile) => {
+      const { owner, profileId } = profile
+      try {
+        await store.create(refOf(owner, profileId), profile)
+        return profile
+      } catch (cause) {
+        if (isStoreError(cause, 'EXISTS')) return find(owner, profileId)
+        throw cause
+      }
+    },
+    require: find,
+    requireByKey: (owner, keyId) => find(owner, profileIdOf(keyId)),
+    list: async (owner) => {
+      const page = await store.list<Profile>(COLLECTION, { limit: MAX_LISTED, prefix: `${userTag(owner)}:` })
+      return page.docs.map(({ data }) => data).sort((a, b) => a.createdAt - b.createdAt)
+    },
+  }
+}
+
+/** One key, one profile, for ever: so a repeated commit meets its own profile. */
+export function profileIdOf(keyId: string): string {
+  const digest = createHash('sha256').update('tandem/profile/v1\n').update(keyId.toLowerCase()).digest()
+  return `prf_${digest.subarray(0, 16).toString('base64url')}`
+}
+
+/** A user in a document's name: fixed length, whatever the issuer thinks of as a subject. */
+export function userTag(user: string): string {
+  return createHash('sha256').update(user).digest('base64url')
+}
+
+function refOf(owner: string, profileId: string) {
+  return ref<Profile>(COLLECTION, `${userTag(owner)}:${profileId}`)
+}

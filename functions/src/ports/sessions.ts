@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { ref, type Store } from '@tandem/store'
+import { type UnsignedTx, WireError } from '@tandem/wire'
+import { userTag } from './profiles.ts'
+
+/** What both kinds of session have in common. */
+type SessionBase = {
+  readonly sessionId: string
+  /** the user, as `issuer|subject` */
+  readonly owner: string
+  readonly profileId: string
+  readonly keyId: string
+  readonly path: readonly number[]
+  /** address that signs: the wallet's, or its child's below `path` */
+  readonly from: string
+  /** as both we and Sigpair computed it; 32 bytes as hex */
+  readonly digest: string
+  /** seconds since 1970 */
+  readonly expiresAt: number
+}
+
+/**
+ * Where a transaction is. `prepared → signed → submitted`, or `prepared → expired`, or `signed → failed`.
+ * What happens after `submitted` is the chain's to say and is read from there.
+ */
+export type TransactionState =
+  | { readonly status: 'prepared' }
+  /** the raw transaction is stored before the chain hears of it */
+  | { readonly status: 'signed' | 'submitted'; readonly raw: string; readonly txHash: string }
+  | { readonly status: 'failed'; readonly raw: string; readonly txHash: string; readonly reason: string }
+  | { readonly status: 'expired' }
+
+export type TransactionSession = SessionBase & {
+  readonly kind: 'transaction'
+  readonly unsignedTx: UnsignedTx
+  readonly state: TransactionState
+}
+
+export type MessageSession = SessionBase & {
+  readonly kind: 'message'
+  readonly message: string
+  /** r ‖ s ‖ v once signed; repeated to every repetition */
+  readonly signature: string | null
+}
+
+export type Session = TransactionSession | MessageSession
+
+/** Sessions as one user sees them. Every call throws `NOT_FOUND` for what is not his, as if it were absent. */
+export type Sessions = {
+  readonly create: (session: Session) => Promise<void>
+  readonly require: (owner: string, sessionId: string) => Promise<Session>
+  readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
+  readonly requireMessage: (owner: string, sessionId: string) => Promise<MessageSession>
+  /** Moves to the state `next` names, in one transaction with reading the old one; `next` may keep the old one. */
+  readonly advance: (
+    session: TransactionSession,
+    next: (state: TransactionState) => TransactionState,
+  ) => Promise<TransactionSession>
+  readonly setSignature: (session: MessageSession, signature: string) => Promise<void>
+}
+
+export function newSessionId(): string {
+  return `ses_${randomBytes(16).toString('base64url')}`
+}
+
+export function sessions(store: Store): Sessions {
+  const find = async (owner: string, sessionId: string) => {
+    const doc = await store.get(refOf(owner, sessionId))
+    if (doc === undefined) throw new WireError('NOT_FOUND')
+    return doc.data
+  }
+  return {
+    create: async (session) => {
+      await store.create(refOf(session.owner, session.sessionId), session)
+    },
+    require: find,
+    requireTransaction: async (owner, sessionId) => ofKind(await find(owner, sessionId), 'transaction'),
+    requireMessage: async (owner, sessionId) => ofKind(await find(owner, sessionId), 'message'),
+    advance: (session, next) => advance(store, session, next),
+    setSignature: async (session, signature) => {
+      const at = refOf(session.owner, session.sessionId)
+      await store.transaction(async (tx) => {
+        if ((await tx.get(at)) === undefined) throw new WireError('NOT_FOUND')
+        tx.update(at, { ...session, signature })
+      })
+    },
+  }
+}
+
+function advance(store: Store, session: TransactionSession, next: (state: TransactionState) => TransactionState) {
+  const at = refOf(session.owner, session.sessionId)
+  return store.transaction(async (tx) => {
+    const doc = await tx.get(at)
+    if (doc === undefined) throw new WireError('NOT_FOUND')
+    const before = ofKind(doc.data, 'transaction')
+    const state = next(before.state)
+    if (state === before.state) return before
+    const after = { ...before, state }
+    tx.update(at, after)
+    return after
+  })
+}
+
+function ofKind<Kind extends Session['kind']>(session: Session, kind: Kind): Extract<Session, { kind: Kind }> {
+  if (session.kind !== kind) throw new WireError('NOT_FOUND')
+  return session as Extract<Session, { kind: Kind }>
+}
+
+function refOf(owner: string, sessionId: string) {
+  return ref<Session>('sessions', `${userTag(owner)}:${sessionId}`)
+}
