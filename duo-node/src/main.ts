@@ -2,6 +2,6 @@ import { onTermination } from '@tandem/service'
 import { readDuoNodeConfig } from './config.ts'
 import { startDuoNode } from './start.ts'
 
-const { url, log, stop } = await startDuoNode(readDuoNodeConfig())
+const { url, log, close } = await startDuoNode(readDuoNodeConfig())
 log.info({ event: 'started', url })
-onTermination(stop, log)
+onTermination(close, log)

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import {
   createDrain,
   createLog,
@@ -22,7 +23,7 @@ export type DuoNode = {
   readonly url: string
   readonly log: Log
   /** Takes no new request, lets the running ones finish for a while, then cuts them. */
-  readonly stop: () => Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Sigpair has its time, and we ours to pass on what it said. */
@@ -30,6 +31,7 @@ const DEADLINE_MS = limits.INTERNAL_CALL_MS + 500
 
 /** Cloud Run ends a process ten seconds after SIGTERM. */
 const DRAIN_MS = 8_000
+const FLUSH_MS = 500
 
 /** @throws what a taken port, a locked database or a wrong key file throws */
 export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
@@ -42,14 +44,16 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const handler = handle(routes, { log, hosts: config.hosts, deadlineMs: DEADLINE_MS, drain })
   const server = await listen(handler, { name: 'duo-node', host: config.host, port: config.port })
 
-  const stop = async () => {
-    const closed = server.close()
+  const close = async () => {
+    const gone = server.close()
     await drain.drain(DRAIN_MS)
+    // The last answers are still on their way out; what is open after that never asked anything.
+    await Promise.race([gone, setTimeout(FLUSH_MS, undefined, { ref: false })])
     server.cut()
-    await closed
+    await gone
     await store.close()
   }
-  return { url: `http://${config.host}:${server.port}`, log, stop }
+  return { url: `http://${config.host}:${server.port}`, log, close }
 }
 
 async function connect(config: DuoNodeConfig, store: Store): Promise<ForwardDeps> {
