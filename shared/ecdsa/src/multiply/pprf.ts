@@ -9,7 +9,6 @@ import {
   descend,
   LEAVES,
   node,
-  NODE_BYTES,
   type Order,
   reorder,
   sealOf,
@@ -18,6 +17,7 @@ import {
   walkAround,
   xorInto,
 } from './tree.ts'
+import { NODE_BYTES, treeHash, wipe } from './tree-hash.ts'
 
 /** Trees of a direction: 128 base OTs, four to a tree. */
 export const TREES = 32
@@ -50,11 +50,13 @@ export type AliceLeaves = {
 export function pprfSend(sha: Sha2, pd: Uint8Array, keys: Uint8Array): { message: Uint8Array; seeds: BobSeeds } {
   const message = new Uint8Array(PPRF_BYTES)
   const roots = new Uint8Array(TREES * 2 * NODE_BYTES)
+  const hash = treeHash(sha, pd)
   for (let tau = 0; tau < TREES; tau++) {
     const treeKeys = keys.subarray(tau * TREE_KEY_BYTES, (tau + 1) * TREE_KEY_BYTES)
     roots.set(treeKeys.subarray(0, 2 * NODE_BYTES), tau * 2 * NODE_BYTES)
-    message.set(treeMessage({ sha, pd, tau }, treeKeys), tau * TREE_BYTES)
+    message.set(treeMessage({ hash, tau }, treeKeys), tau * TREE_BYTES)
   }
+  wipe(hash)
   return { message, seeds: { roots } }
 }
 
@@ -98,14 +100,16 @@ export function pprfReceive(
   const coPath = new Uint8Array(TREES * DEPTH * NODE_BYTES)
   const claimed = new Uint8Array(TREES * CHECK_BYTES)
   const computed = new Uint8Array(TREES * CHECK_BYTES)
+  const hash = treeHash(sha, pd)
   for (let tau = 0; tau < TREES; tau++) {
     const treeKeys = keys.subarray(tau * DEPTH * NODE_BYTES, (tau + 1) * DEPTH * NODE_BYTES)
     const received = message.subarray(tau * TREE_BYTES, (tau + 1) * TREE_BYTES)
     const path = coPath.subarray(tau * DEPTH * NODE_BYTES, (tau + 1) * DEPTH * NODE_BYTES)
     claimed.set(received.subarray(TREE_BYTES - CHECK_BYTES), tau * CHECK_BYTES)
-    const seal = rebuild({ sha, pd, tau }, punctured[tau]!, treeKeys, received, path)
+    const seal = rebuild({ hash, tau }, punctured[tau]!, treeKeys, received, path)
     computed.set(seal, tau * CHECK_BYTES)
   }
+  wipe(hash)
   // All trees in one comparison: which of them failed is nobody's business.
   if (!equalBytes(claimed, computed)) return discard(punctured, coPath) // check K12
   return { punctured, coPath }
@@ -133,36 +137,38 @@ function rebuild(tree: Tree, hole: number, keys: Uint8Array, received: Uint8Arra
 
 /** Leaf seeds from what Bob stores: done once per dialogue, about a thousand hashes. Source: docs/spec/setup.md, 2.2. */
 export function openBob(sha: Sha2, pd: Uint8Array, { roots }: BobSeeds): BobLeaves {
-  return {
-    leaves: seedsOfTrees((tau) => {
-      const tree = { sha, pd, tau }
-      let nodes = Uint8Array.from(roots.subarray(2 * tau * NODE_BYTES, 2 * (tau + 1) * NODE_BYTES))
-      for (let level = 1; level < DEPTH; level++) nodes = descend(tree, level, nodes)
-      return takeSeeds(tree, nodes, COMPLETE)
-    }),
-  }
+  const leaves = seedsOfTrees(sha, pd, (tree) => {
+    let nodes = Uint8Array.from(roots.subarray(2 * tree.tau * NODE_BYTES, 2 * (tree.tau + 1) * NODE_BYTES))
+    for (let level = 1; level < DEPTH; level++) nodes = descend(tree, level, nodes)
+    return { nodes, order: COMPLETE }
+  })
+  return { leaves }
 }
 
 /** Leaf seeds from what Alice stores. Source: docs/spec/setup.md, 2.2. */
 export function openAlice(sha: Sha2, pd: Uint8Array, { punctured, coPath }: AliceSeeds): AliceLeaves {
-  const leaves = seedsOfTrees((tau) => {
-    const tree = { sha, pd, tau }
-    const hole = punctured[tau]!
-    const nodes = walkAround(tree, hole, (level) => node(coPath, tau * DEPTH + level - 1))
-    return takeSeeds(tree, nodes, { origin: hole, hole: 1 })
+  const leaves = seedsOfTrees(sha, pd, (tree) => {
+    const origin = punctured[tree.tau]!
+    const nodes = walkAround(tree, origin, (level) => node(coPath, tree.tau * DEPTH + level - 1))
+    return { nodes, order: { origin, hole: 1 } }
   })
   return { leaves, punctured: Uint8Array.from(punctured) }
 }
 
-function takeSeeds(tree: Tree, nodes: Uint8Array, order: Order): Uint8Array {
-  const seeds = seedsOf(tree, nodes, order)
-  nodes.fill(0)
-  return seeds
-}
-
-function seedsOfTrees(seedsOfTree: (tau: number) => Uint8Array): Uint8Array {
+function seedsOfTrees(
+  sha: Sha2,
+  pd: Uint8Array,
+  grow: (tree: Tree) => { nodes: Uint8Array; order: Order },
+): Uint8Array {
   const leaves = new Uint8Array(TREES * LEAVES * NODE_BYTES)
-  for (let tau = 0; tau < TREES; tau++) leaves.set(seedsOfTree(tau), tau * LEAVES * NODE_BYTES)
+  const hash = treeHash(sha, pd)
+  for (let tau = 0; tau < TREES; tau++) {
+    const tree = { hash, tau }
+    const { nodes, order } = grow(tree)
+    leaves.set(seedsOf(tree, nodes, order), tau * LEAVES * NODE_BYTES)
+    nodes.fill(0)
+  }
+  wipe(hash)
   return leaves
 }
 

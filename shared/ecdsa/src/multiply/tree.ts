@@ -1,18 +1,16 @@
 import { le16 } from '../math/bytes.ts'
-import { type Sha2, TH } from '../math/hash.ts'
+import { TH } from '../math/hash.ts'
+import { hashNode, NODE_BYTES, type TreeHash } from './tree-hash.ts'
 
 /** k: base OTs of a tree, and its depth. */
 export const DEPTH = 4
 /** 2^k */
 export const LEAVES = 16
-export const NODE_BYTES = 16
 export const CHECK_BYTES = 32
 
 /** Which tree, and what hashes it. */
 export type Tree = {
-  readonly sha: Sha2
-  /** PD, the direction's name, 32 bytes */
-  readonly pd: Uint8Array
+  readonly hash: TreeHash
   /** τ, 0..31 */
   readonly tau: number
 }
@@ -31,16 +29,11 @@ export function node(nodes: Uint8Array, at: number): Uint8Array {
   return nodes.subarray(at * NODE_BYTES, (at + 1) * NODE_BYTES)
 }
 
-/** The two children of a node of level `level`, 32 bytes. Spec: setup, 2.1. */
-export function childrenOf({ sha, pd, tau }: Tree, level: number, parent: Uint8Array): Uint8Array {
-  return TH(sha, 'pprf/node', pd, le16(tau), Uint8Array.of(level), parent)
-}
-
 /** One level down: twice as many nodes, in order. */
-export function descend(tree: Tree, level: number, nodes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function descend({ hash, tau }: Tree, level: number, nodes: Uint8Array): Uint8Array<ArrayBuffer> {
   const next = new Uint8Array(2 * nodes.length)
   for (let y = 0; y * NODE_BYTES < nodes.length; y++) {
-    next.set(childrenOf(tree, level, node(nodes, y)), 2 * y * NODE_BYTES)
+    next.set(hashNode(hash, 'node', tau, level, node(nodes, y)), 2 * y * NODE_BYTES)
   }
   return next
 }
@@ -54,7 +47,7 @@ export function descend(tree: Tree, level: number, nodes: Uint8Array): Uint8Arra
  * @returns the nodes of level k at places `y ⊕ y*`, place 0 zero
  */
 export function walkAround(
-  tree: Tree,
+  { hash, tau }: Tree,
   hole: number,
   sibling: (level: number, sum: Uint8Array) => Uint8Array,
 ): Uint8Array {
@@ -63,7 +56,7 @@ export function walkAround(
   for (let level = 1; level < DEPTH; level++) {
     const next = new Uint8Array(2 * nodes.length)
     for (let place = 1; place < 1 << level; place++) {
-      const children = childrenOf(tree, level, node(nodes, place))
+      const children = hashNode(hash, 'node', tau, level, node(nodes, place))
       swapHalves(children, (hole >>> (DEPTH - 1 - level)) & 1)
       next.set(children, 2 * place * NODE_BYTES)
     }
@@ -77,27 +70,26 @@ export function walkAround(
 }
 
 /** σ_y of every known leaf, 32 bytes each, at the leaf's place. Spec: setup, 2.2. */
-export function checksOf({ sha, pd, tau }: Tree, leaves: Uint8Array, { origin, hole }: Order): Uint8Array {
+export function checksOf({ hash, tau }: Tree, leaves: Uint8Array, { origin, hole }: Order): Uint8Array {
   const out = new Uint8Array(LEAVES * CHECK_BYTES)
   for (let place = hole; place < LEAVES; place++) {
-    const sigma = TH(sha, 'pprf/chk', pd, le16(tau), le16(place ^ origin), node(leaves, place))
-    out.set(sigma, place * CHECK_BYTES)
+    out.set(hashNode(hash, 'chk', tau, place ^ origin, node(leaves, place)), place * CHECK_BYTES)
   }
   return out
 }
 
 /** seed_{τ,y} of every known leaf, 16 bytes each, at the leaf's place. Spec: setup, 2.2. */
-export function seedsOf({ sha, pd, tau }: Tree, leaves: Uint8Array, { origin, hole }: Order): Uint8Array {
+export function seedsOf({ hash, tau }: Tree, leaves: Uint8Array, { origin, hole }: Order): Uint8Array {
   const out = new Uint8Array(LEAVES * NODE_BYTES)
   for (let place = hole; place < LEAVES; place++) {
-    const seed = TH(sha, 'pprf/leaf', pd, le16(tau), le16(place ^ origin), node(leaves, place))
+    const seed = hashNode(hash, 'leaf', tau, place ^ origin, node(leaves, place))
     out.set(seed.subarray(0, NODE_BYTES), place * NODE_BYTES)
   }
   return out
 }
 
 /** s̃. The checks are in order of y. */
-export function sealOf({ sha, pd, tau }: Tree, checks: Uint8Array): Uint8Array {
+export function sealOf({ hash: { sha, pd }, tau }: Tree, checks: Uint8Array): Uint8Array {
   const sigmas = Array.from({ length: LEAVES }, (_, y) => checks.subarray(y * CHECK_BYTES, (y + 1) * CHECK_BYTES))
   return TH(sha, 'pprf/com', pd, le16(tau), ...sigmas)
 }
