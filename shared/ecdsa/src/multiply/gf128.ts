@@ -72,7 +72,10 @@ export function sumsOfColumns(matrix: Int32Array, columns: Int32Array): Int32Arr
   const tables = subsetSums(columns)
   const out = columns.slice(BATCH * ELEMENT)
   for (let o = 0; o < 128; o++) {
-    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    let s0 = 0
+    let s1 = 0
+    let s2 = 0
+    let s3 = 0
     for (let w = 0, table = 0; w < BATCH_WORDS; w++) {
       let selector = selectors[o * BATCH_WORDS + w]!
       for (let n = 0; n < 8; n++, table += TABLE, selector >>>= GROUP) {
@@ -96,12 +99,11 @@ export function sumsOfColumns(matrix: Int32Array, columns: Int32Array): Int32Arr
 function subsetSums(columns: Int32Array): Int32Array {
   const tables = new Int32Array(GROUPS * TABLE)
   for (let g = 0; g < GROUPS; g++) {
-    for (let c = 0; c < GROUP; c++) {
-      const column = (g * GROUP + c) * ELEMENT
-      const half = (1 << c) * ELEMENT
-      const table = g * TABLE
-      for (let i = 0; i < half; i++) {
-        tables[table + half + i] = tables[table + i]! ^ columns[column + (i & (ELEMENT - 1))]!
+    for (let w = 0; w < ELEMENT; w++) {
+      for (let c = 0; c < GROUP; c++) {
+        const word = columns[(g * GROUP + c) * ELEMENT + w]!
+        const half = (1 << c) * ELEMENT
+        for (let at = g * TABLE + w; at < g * TABLE + half; at += ELEMENT) tables[at + half] = tables[at]! ^ word
       }
     }
   }

@@ -6,12 +6,13 @@ import { q } from '../math/scalar.ts'
  */
 
 export const WORDS = 8
+export const HALVES = 16
 /** A row: the three scalars of one OT, two for the inputs and one for the check. */
 export const ROW = 3 * WORDS
 
-/** c = 2^256 − q */
-const C = wordsOfScalar(2n ** 256n - q)
 const Q = wordsOfScalar(q)
+/** c = 2^256 − q, 129 bits */
+const C = wordsOfScalar(2n ** 256n - q)
 
 /** A number below 2^256 as words. */
 export function wordsOfScalar(x: bigint): Float64Array {
@@ -29,7 +30,7 @@ export function scalarOfWords(words: Float64Array): bigint {
  * v mod q, canonical. With Q = ⌊v/q⌋ that is `v + Q·c` less its multiple of 2^256. The upper words give an e that is Q or
  * Q + 1, and `⌊(v + e·c)/2^256⌋` is Q in both cases.
  *
- * @param v   8 words below 2^52.5 in size, together a number between −2^260 and 2^260
+ * @param v   8 words below 2^52.5 in size, together a number below 2^273 in size
  * @param out gets 8 words from `at` on
  */
 export function canonical(v: Float64Array, out: Int32Array, at: number): void {
@@ -63,7 +64,7 @@ function belowOrder(scalars: Uint32Array, at: number): boolean {
  *
  * @param a a row of scalars below q, added to all
  */
-export function differences(alpha0: Float64Array, alpha1: Float64Array, a: Float64Array, out: Int32Array): void {
+export function differences(alpha0: Float64Array, alpha1: Uint32Array, a: Float64Array, out: Int32Array): void {
   const v = new Float64Array(WORDS)
   for (let row = 0; row < out.length; row += ROW) {
     for (let column = 0; column < ROW; column += WORDS) {
@@ -73,9 +74,4 @@ export function differences(alpha0: Float64Array, alpha1: Float64Array, a: Float
     }
   }
   v.fill(0)
-}
-
-/** Uniform words as doubles. */
-export function unsigned(words: Int32Array): Float64Array {
-  return Float64Array.from(new Uint32Array(words.buffer, words.byteOffset, words.length))
 }

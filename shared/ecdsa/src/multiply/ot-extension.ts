@@ -83,7 +83,8 @@ export function extendAsAlice(
   const { rows, totals } = expandTrees(sha, s1, leaves, punctured)
   const corrections = wordsOf(u)
   for (let r = 0; r < ROWS; r++) {
-    const [mask, tau] = [maskOf(delta, r), Math.floor(r / DEPTH)]
+    const mask = maskOf(delta, r)
+    const tau = Math.floor(r / DEPTH)
     for (let w = 0; w < ROW_WORDS; w++) rows[r * ROW_WORDS + w]! ^= corrections[tau * ROW_WORDS + w]! & mask
   }
 
@@ -140,7 +141,8 @@ function expandTrees(
 function fold(tree: Int32Array, rows: Int32Array): void {
   for (let b = 0; b < DEPTH; b++) {
     for (let pair = 0; pair < LEAVES >>> (b + 1); pair++) {
-      const [to, even] = [pair * ROW_WORDS, 2 * pair * ROW_WORDS]
+      const to = pair * ROW_WORDS
+      const even = 2 * to
       for (let w = 0; w < ROW_WORDS; w++) {
         const odd = tree[even + ROW_WORDS + w]!
         rows[b * ROW_WORDS + w]! ^= odd

@@ -1,61 +1,79 @@
 import { mod, q } from '../math/scalar.ts'
-import { canonical, ROW, scalarOfWords, WORDS } from './limbs.ts'
+import { canonical, HALVES, ROW, scalarOfWords, WORDS, wordsOfScalar } from './limbs.ts'
 
 /**
  * Sums of products over the rows of a multiplication. Row words are below 1.32·2^32 in size, which is what
- * `γ + β·(ã − q)` reaches; the other factor has half words between −2^15 and 2^15.
+ * `γ + β·(ã − q)` reaches; the other factor comes in halves between −2^15 and 2^15.
  */
 
 /** Rows whose products are added before a carry: 6·8·2^15·1.32·2^32 < 2^53. */
 const ROWS_PER_CARRY = 6
-/** What {@link centred} takes from every half word, as a number. */
-const CENTRE = Array.from({ length: 16 }, (_, l) => 0x8000n << BigInt(16 * l)).reduce((sum, x) => sum + x)
+/** What is taken from every half of the gadget. */
+const CENTRE = 0x8000
+const ALL_CENTRES = BigInt(`0x${'8000'.repeat(HALVES)}`)
+/** c = 2^256 − q, nine halves */
+const C_HALVES = Float64Array.from({ length: 9 }, (_, l) => Number(((2n ** 256n - q) >> BigInt(16 * l)) & 0xffffn))
+const Q_HALVES = Float64Array.from({ length: HALVES }, (_, l) => Number((q >> BigInt(16 * l)) & 0xffffn))
 
 /**
- * The gadget for {@link dotProduct}: the 8 lower halves of a number's words, then its 8 upper halves, each less 2^15.
- * Centred, six products fit where three would.
- */
-export function centred(gadget: Int32Array): Float64Array {
-  const out = new Float64Array(2 * gadget.length)
-  for (let at = 0; at < gadget.length; at += WORDS) {
-    for (let k = 0; k < WORDS; k++) {
-      const word = gadget[at + k]!
-      out[2 * at + k] = (word & 0xffff) - 0x8000
-      out[2 * at + WORDS + k] = (word >>> 16) - 0x8000
-    }
-  }
-  return out
-}
-
-/**
- * Σ_j g_j·v_j mod q.
+ * `Σ_j g_j·v_j mod q` for the first two scalars v of every row.
  *
- * @param halves {@link centred} g
- * @param rows   rows of 24 words; v_j is the scalar at word `column`
+ * A product of words is split by the halves of g, so that it fits a double: the lower and the upper halves make a sum
+ * each, by powers of 2^32. Halves are centred on 0, which costs a third sum, Σ v, and fits twice as many products.
+ *
+ * @param gadget 8 words per row, unsigned
  */
-export function dotProduct(halves: Float64Array, rows: Float64Array, column: number): bigint {
-  const lower = new Float64Array(2 * WORDS)
-  const upper = new Float64Array(2 * WORDS)
-  const plain = new Float64Array(WORDS)
-  for (let j = 0, at = column; at < rows.length; j++, at += ROW) {
-    multiplyAdd(lower, rows, at, halves, 2 * WORDS * j)
-    multiplyAdd(upper, rows, at, halves, 2 * WORDS * j + WORDS)
-    for (let k = 0; k < WORDS; k++) plain[k]! += rows[at + k]!
-    if (j % ROWS_PER_CARRY !== 0) continue
-    carryOver(lower)
-    carryOver(upper)
+export function dotProducts(gadget: Int32Array, rows: Float64Array): readonly [bigint, bigint] {
+  const halves = new Float64Array(2 * WORDS)
+  const sums = [newSum(), newSum()] as const
+  for (let j = 0; j * ROW < rows.length; j++) {
+    for (let k = 0; k < WORDS; k++) {
+      const word = gadget[j * WORDS + k]!
+      halves[k] = (word & 0xffff) - CENTRE
+      halves[WORDS + k] = (word >>> 16) - CENTRE
+    }
+    addProduct(sums[0], halves, rows, j * ROW)
+    addProduct(sums[1], halves, rows, j * ROW + WORDS)
+    if (j % ROWS_PER_CARRY === 0) for (const sum of sums) carryOver(sum)
   }
-  const sum = scalarOfWords(lower) + (scalarOfWords(upper) << 16n) + CENTRE * scalarOfWords(plain)
-  for (const secret of [lower, upper, plain]) secret.fill(0)
-  return mod(sum)
+  return [total(sums[0]), total(sums[1])]
 }
 
-/** sum += a·b as polynomials of 8 coefficients: written out, so that both factors stay in registers. */
+/** Coefficients by powers of 2^32; `upper` counts 2^16 times, `plain` times the centres. */
+type Sum = { readonly lower: Float64Array; readonly upper: Float64Array; readonly plain: Float64Array }
+
+function newSum(): Sum {
+  return {
+    lower: new Float64Array(2 * WORDS),
+    upper: new Float64Array(2 * WORDS),
+    plain: new Float64Array(WORDS),
+  }
+}
+
+function addProduct({ lower, upper, plain }: Sum, halves: Float64Array, rows: Float64Array, at: number): void {
+  multiplyAdd(lower, rows, at, halves, 0)
+  multiplyAdd(upper, rows, at, halves, WORDS)
+  for (let k = 0; k < WORDS; k++) plain[k]! += rows[at + k]!
+}
+
+/** sum += a·b as polynomials of 8 coefficients. Written out: in a loop it takes four times as long. */
 function multiplyAdd(sum: Float64Array, a: Float64Array, at: number, b: Float64Array, bt: number): void {
-  const [a0, a1, a2, a3] = [a[at]!, a[at + 1]!, a[at + 2]!, a[at + 3]!]
-  const [a4, a5, a6, a7] = [a[at + 4]!, a[at + 5]!, a[at + 6]!, a[at + 7]!]
-  const [b0, b1, b2, b3] = [b[bt]!, b[bt + 1]!, b[bt + 2]!, b[bt + 3]!]
-  const [b4, b5, b6, b7] = [b[bt + 4]!, b[bt + 5]!, b[bt + 6]!, b[bt + 7]!]
+  const a0 = a[at]!
+  const a1 = a[at + 1]!
+  const a2 = a[at + 2]!
+  const a3 = a[at + 3]!
+  const a4 = a[at + 4]!
+  const a5 = a[at + 5]!
+  const a6 = a[at + 6]!
+  const a7 = a[at + 7]!
+  const b0 = b[bt]!
+  const b1 = b[bt + 1]!
+  const b2 = b[bt + 2]!
+  const b3 = b[bt + 3]!
+  const b4 = b[bt + 4]!
+  const b5 = b[bt + 5]!
+  const b6 = b[bt + 6]!
+  const b7 = b[bt + 7]!
   sum[0]! += a0 * b0
   sum[1]! += a0 * b1 + a1 * b0
   sum[2]! += a0 * b2 + a1 * b1 + a2 * b0
@@ -73,53 +91,32 @@ function multiplyAdd(sum: Float64Array, a: Float64Array, at: number, b: Float64A
   sum[14]! += a7 * b7
 }
 
-function carryOver(sum: Float64Array): void {
+function carryOver({ lower, upper }: Sum): void {
   for (let k = 0; k < 2 * WORDS - 1; k++) {
-    const carry = Math.floor(sum[k]! * 2 ** -32)
-    sum[k]! -= carry * 2 ** 32
-    sum[k + 1]! += carry
+    const low = Math.floor(lower[k]! * 2 ** -32)
+    lower[k]! -= low * 2 ** 32
+    lower[k + 1]! += low
+    const high = Math.floor(upper[k]! * 2 ** -32)
+    upper[k]! -= high * 2 ** 32
+    upper[k + 1]! += high
   }
 }
 
-/** Half words of a number, least significant first, each between −2^15 and 2^15: of x or x − q, whichever is smaller. */
-function balanced(x: bigint): number[] {
-  let rest = 2n * x > q ? x - q : x
-  return Array.from({ length: 2 * WORDS }, (_, l) => {
-    const half = l === 2 * WORDS - 1 ? rest : BigInt.asIntN(16, rest)
-    rest = (rest - half) >> 16n
-    return Number(half)
-  })
-}
-
-/** c = 2^256 − q: nine half words. */
-const C_HALVES = Float64Array.from({ length: 9 }, (_, l) =>
-  Number(BigInt.asUintN(16, (2n ** 256n - q) >> BigInt(16 * l))),
-)
-
-/**
- * The factors of {@link combinations}: `θ_i·2^{32k} mod q` for i < 2 and k < 8. Entry `16·l + 8·i + k` is its half word l, so a
- * row times θ is 16 sums of 16 products, and hardly needs reducing.
- */
-function factorsOf(thetas: readonly [bigint, bigint]): Float64Array {
-  const table = new Float64Array(2 * WORDS * 2 * WORDS)
-  for (const [i, theta] of thetas.entries()) {
-    for (let k = 0, power = theta; k < WORDS; k++, power = (power << 32n) % q) {
-      for (const [l, half] of balanced(power).entries()) table[16 * l + 8 * i + k] = half
-    }
-  }
-  return table
+function total({ lower, upper, plain }: Sum): bigint {
+  const sum = scalarOfWords(lower) + (scalarOfWords(upper) << 16n) + ALL_CENTRES * scalarOfWords(plain)
+  for (const secret of [lower, upper, plain]) secret.fill(0)
+  return mod(sum)
 }
 
 /**
  * `v_2 + θ_0·v_0 + θ_1·v_1 mod q`, canonical, for every row (v_0, v_1, v_2).
  *
- * @param rows   rows of 24 words
  * @param thetas public
  * @returns 8 words per row
  */
 export function combinations(rows: Float64Array, thetas: readonly [bigint, bigint]): Int32Array {
   const factors = factorsOf(thetas)
-  const sums = new Float64Array(2 * WORDS)
+  const sums = new Float64Array(HALVES)
   const v = new Float64Array(WORDS)
   const out = new Int32Array(rows.length / 3)
   for (let at = 0; at < rows.length; at += ROW) {
@@ -132,41 +129,72 @@ export function combinations(rows: Float64Array, thetas: readonly [bigint, bigin
   return out
 }
 
-function sumsOfProducts(t: Float64Array, rows: Float64Array, at: number, sums: Float64Array): void {
-  const [v0, v1, v2, v3] = [rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!]
-  const [v4, v5, v6, v7] = [rows[at + 4]!, rows[at + 5]!, rows[at + 6]!, rows[at + 7]!]
-  const [w0, w1, w2, w3] = [rows[at + 8]!, rows[at + 9]!, rows[at + 10]!, rows[at + 11]!]
-  const [w4, w5, w6, w7] = [rows[at + 12]!, rows[at + 13]!, rows[at + 14]!, rows[at + 15]!]
-  for (let l = 0, i = 0; l < 2 * WORDS; l++, i += 16) {
-    sums[l] =
-      v0 * t[i]! +
-      v1 * t[i + 1]! +
-      v2 * t[i + 2]! +
-      v3 * t[i + 3]! +
-      v4 * t[i + 4]! +
-      v5 * t[i + 5]! +
-      v6 * t[i + 6]! +
-      v7 * t[i + 7]! +
-      w0 * t[i + 8]! +
-      w1 * t[i + 9]! +
-      w2 * t[i + 10]! +
-      w3 * t[i + 11]! +
-      w4 * t[i + 12]! +
-      w5 * t[i + 13]! +
-      w6 * t[i + 14]! +
-      w7 * t[i + 15]!
+/**
+ * `θ_i·2^{32k} mod q`: entry `16·l + 8·i + k` is its half l. With these a row's product is 16 sums of 16 products and is
+ * almost reduced: 2^294 instead of 2^512.
+ */
+function factorsOf(thetas: readonly [bigint, bigint]): Float64Array {
+  const factors = new Float64Array(HALVES * 2 * WORDS)
+  const power = new Int32Array(WORDS)
+  for (let i = 0; i < 2; i++) {
+    const v = wordsOfScalar(thetas[i]!)
+    for (let shift = 0; shift < HALVES; shift++) {
+      canonical(v, power, 0)
+      if (shift % 2 === 0) balance(power, factors, 8 * i + shift / 2)
+      for (let k = 0; k < WORDS; k++) v[k] = (power[k]! >>> 0) * 2 ** 16
+    }
+  }
+  return factors
+}
+
+/** Halves between −2^15 and 2^15 of x, or of x − q if x has 256 bits: every 16th entry from `at` on. */
+function balance(x: Int32Array, factors: Float64Array, at: number): void {
+  const less = x[WORDS - 1]! >>> 31
+  let carry = 0
+  for (let l = 0; l < HALVES; l++) {
+    const half = ((x[l >>> 1]! >>> (16 * (l & 1))) & 0xffff) - less * Q_HALVES[l]! + carry
+    carry = l === HALVES - 1 ? 0 : Math.floor((half + 2 ** 15) * 2 ** -16)
+    factors[16 * l + at] = half - carry * 2 ** 16
   }
 }
 
-/** 16 half words below 2^51.4 as 8 words of the same number mod q, now between −2^258 and 2^258. */
-function pack(halves: Float64Array, v: Float64Array): void {
-  const quotient = Math.floor(halves[15]! * 2 ** -16 + halves[14]! * 2 ** -32)
-  for (let l = 0; l < C_HALVES.length; l++) halves[l]! += quotient * C_HALVES[l]!
+function sumsOfProducts(t: Float64Array, rows: Float64Array, at: number, sums: Float64Array): void {
+  const a0 = rows[at]!
+  const a1 = rows[at + 1]!
+  const a2 = rows[at + 2]!
+  const a3 = rows[at + 3]!
+  const a4 = rows[at + 4]!
+  const a5 = rows[at + 5]!
+  const a6 = rows[at + 6]!
+  const a7 = rows[at + 7]!
+  const b0 = rows[at + 8]!
+  const b1 = rows[at + 9]!
+  const b2 = rows[at + 10]!
+  const b3 = rows[at + 11]!
+  const b4 = rows[at + 12]!
+  const b5 = rows[at + 13]!
+  const b6 = rows[at + 14]!
+  const b7 = rows[at + 15]!
+  for (let l = 0, i = 0; l < HALVES; l++, i += 16) {
+    let sum = a0 * t[i]! + a1 * t[i + 1]! + a2 * t[i + 2]! + a3 * t[i + 3]!
+    sum += a4 * t[i + 4]! + a5 * t[i + 5]! + a6 * t[i + 6]! + a7 * t[i + 7]!
+    sum += b0 * t[i + 8]! + b1 * t[i + 9]! + b2 * t[i + 10]! + b3 * t[i + 11]!
+    sums[l] = sum + b4 * t[i + 12]! + b5 * t[i + 13]! + b6 * t[i + 14]! + b7 * t[i + 15]!
+  }
+}
+
+/**
+ * 16 sums by powers of 2^16, each below 2^51.4 in size, as 8 words of the same number mod q, now below 2^260: the
+ * multiple of 2^256 is taken off and returns c times.
+ */
+function pack(sums: Float64Array, v: Float64Array): void {
+  const quotient = Math.floor(sums[15]! * 2 ** -16 + sums[14]! * 2 ** -32)
+  for (let l = 0; l < C_HALVES.length; l++) sums[l]! += quotient * C_HALVES[l]!
   let over = 0
   for (let k = 0; k < WORDS; k++) {
-    const upper = halves[2 * k + 1]!
+    const upper = sums[2 * k + 1]!
     const high = Math.floor(upper * 2 ** -16)
-    v[k] = halves[2 * k]! + (upper - high * 2 ** 16) * 2 ** 16 + over
+    v[k] = sums[2 * k]! + (upper - high * 2 ** 16) * 2 ** 16 + over
     over = high
   }
   v[7]! += (over - quotient) * 2 ** 32

@@ -5,7 +5,7 @@ import { decodeScalar, mod, q, randomScalar, toBytes32 } from '../math/scalar.ts
 import { bytesOf, maskOf, wordsOf } from './bits.ts'
 import { keyed, squeeze } from './blake3.ts'
 import { BATCH } from './gf128.ts'
-import { allCanonical, differences, ROW, scalarOfWords, unsigned, WORDS, wordsOfScalar } from './limbs.ts'
+import { allCanonical, differences, ROW, scalarOfWords, WORDS, wordsOfScalar } from './limbs.ts'
 import {
   CHOICE_BYTES,
   type Extension,
@@ -16,7 +16,7 @@ import {
   X_TILDE_BYTES,
 } from './ot-extension.ts'
 import type { AliceLeaves, BobLeaves } from './pprf.ts'
-import { centred, combinations, dotProduct } from './products.ts'
+import { combinations, dotProducts } from './products.ts'
 
 const NONCE_BYTES = 32
 const A_TILDE_BYTES = BATCH * ROW * 4
@@ -115,21 +115,25 @@ export function aliceRespond(
   const s2 = TH(sha, 'rvole/s2', d1, na)
   const aHat = randomScalar(rng)
   const added = rowOf(a[0], a[1], aHat)
+  const r2 = new Uint8Array(R2_BYTES)
+  const aTilde = new Int32Array(r2.buffer, NONCE_BYTES, BATCH * ROW)
 
-  const alpha0 = padsOf(sha, s2, columns)
-  for (let w = 0; w < columns.length; w++) columns[w]! ^= delta[w & 3]!
-  const alpha1 = padsOf(sha, s2, columns)
-  const aTilde = new Int32Array(BATCH * ROW)
-  differences(alpha0, alpha1, added, aTilde)
+  const pads0 = padsOf(sha, s2, columns)
+  for (let w = 0; w < columns.length; w++) columns[w]! ^= delta[w % delta.length]!
+  const pads1 = padsOf(sha, s2, columns)
+  const alpha = new Float64Array(pads0)
+  differences(alpha, pads1, added, aTilde)
 
   const thetas = thetasOf(sha, s2, bytesOf(aTilde))
   const eta = mod(aHat + thetas[0] * a[0] + thetas[1] * a[1])
-  const mu = TH(sha, 'rvole/mu', s2, bytesOf(combinations(alpha0, thetas)))
-  const halves = centred(gadgetOf(sha, s1))
-  const c = [mod(-dotProduct(halves, alpha0, 0)), mod(-dotProduct(halves, alpha0, WORDS))] as const
+  const mu = TH(sha, 'rvole/mu', s2, bytesOf(combinations(alpha, thetas)))
+  const [u, v] = dotProducts(gadgetOf(sha, s1), alpha)
 
-  for (const secret of [alpha0, alpha1, added, columns, delta]) secret.fill(0)
-  return { r2: concat(na, bytesOf(aTilde), toBytes32(eta), mu), c }
+  r2.set(na)
+  r2.set(toBytes32(eta), NONCE_BYTES + A_TILDE_BYTES)
+  r2.set(mu, NONCE_BYTES + A_TILDE_BYTES + 32)
+  for (const secret of [pads0, pads1, alpha, added, columns, delta]) secret.fill(0)
+  return { r2, c: [mod(-u), mod(-v)] }
 }
 
 /**
@@ -146,21 +150,21 @@ export function bobFinish(
 ): { d: readonly [bigint, bigint] } | { fault: 'BAD_ENCODING' | 'BAD_MULTIPLICATION' } {
   const { d1, choices, columns, gadget } = state.take()
   if (r2.length !== R2_BYTES) throw new UsageError(`the second message is ${R2_BYTES} bytes`)
-  const [na, aTildeBytes, etaBytes, mu] = split(r2, NONCE_BYTES, A_TILDE_BYTES, 32, 32)
+  const aTildeBytes = r2.subarray(NONCE_BYTES, NONCE_BYTES + A_TILDE_BYTES)
+  const [etaBytes, mu] = split(r2.subarray(NONCE_BYTES + A_TILDE_BYTES), 32, 32)
   const aTilde = new Uint32Array(wordsOf(aTildeBytes).buffer)
   const eta = decodeScalar(etaBytes)
   if (!allCanonical(aTilde)) return { fault: 'BAD_ENCODING' } // check S9
   if (eta === undefined) return { fault: 'BAD_ENCODING' } // check S9
 
-  const s2 = TH(sha, 'rvole/s2', d1, na)
-  const rows = padsOf(sha, s2, columns)
+  const s2 = TH(sha, 'rvole/s2', d1, r2.subarray(0, NONCE_BYTES))
+  const gamma = padsOf(sha, s2, columns)
+  const rows = addChosen(gamma, choices, aTilde, rowOf(q, q, eta))
   const thetas = thetasOf(sha, s2, aTildeBytes)
-  addChosen(rows, choices, aTilde, rowOf(q, q, eta))
   const expected = TH(sha, 'rvole/mu', s2, bytesOf(combinations(rows, thetas)))
-  const halves = centred(gadget)
-  const d = [dotProduct(halves, rows, 0), dotProduct(halves, rows, WORDS)] as const
+  const d = dotProducts(gadget, rows)
 
-  for (const secret of [rows, choices, columns]) secret.fill(0)
+  for (const secret of [gamma, rows, choices, columns]) secret.fill(0)
   if (!equalBytes(expected, mu)) return { fault: 'BAD_MULTIPLICATION' } // check S10
   return { d }
 }
@@ -188,7 +192,7 @@ function gadgetOf(sha: Sha2, s1: Uint8Array): Int32Array {
 }
 
 /** pad(j, w_j) for every column w: a row of three scalars, uniform below 2^256. Spec: multiply, 1.7. */
-function padsOf(sha: Sha2, s2: Uint8Array, columns: Int32Array): Float64Array {
+function padsOf(sha: Sha2, s2: Uint8Array, columns: Int32Array): Uint32Array {
   const xof = keyed(TH(sha, 'ote/col', s2), 20)
   const out = new Int32Array(BATCH * ROW + WORDS)
   for (let j = 0; j < BATCH; j++) {
@@ -196,9 +200,8 @@ function padsOf(sha: Sha2, s2: Uint8Array, columns: Int32Array): Float64Array {
     xof.block[4] = j
     squeeze(xof, out, j * ROW, 2)
   }
-  const rows = unsigned(out.subarray(0, BATCH * ROW))
-  for (const secret of [out, xof.block]) secret.fill(0)
-  return rows
+  xof.block.fill(0)
+  return new Uint32Array(out.buffer, 0, BATCH * ROW)
 }
 
 /** b = ⟨g, β⟩. */
@@ -213,12 +216,14 @@ function chosenSum(gadget: Int32Array, choices: Int32Array): bigint {
   return b
 }
 
-/** `γ + β·(ã − less)`, in place: for the inputs that is ḋ mod q, for the check `d̂ − β·η`. */
-function addChosen(rows: Float64Array, choices: Int32Array, aTilde: Uint32Array, less: Float64Array): void {
-  for (let j = 0; j < BATCH; j++) {
+/** `γ + β·(ã − less)`: for the inputs that is ḋ mod q, for the check `d̂ − β·η`. */
+function addChosen(gamma: Uint32Array, choices: Int32Array, aTilde: Uint32Array, less: Float64Array): Float64Array {
+  const rows = new Float64Array(gamma.length)
+  for (let j = 0, at = 0; j < BATCH; j++) {
     const bit = maskOf(choices, j) & 1
-    for (let k = 0; k < ROW; k++) rows[j * ROW + k]! += bit * (aTilde[j * ROW + k]! - less[k]!)
+    for (let k = 0; k < ROW; k++, at++) rows[at] = gamma[at]! + bit * (aTilde[at]! - less[k]!)
   }
+  return rows
 }
 
 function rowOf(...scalars: readonly [bigint, bigint, bigint]): Float64Array {
