@@ -31,6 +31,8 @@ export async function listen(
 ): Promise<Serving> {
   const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1_000 }
   const server = createServer({ ...limits, maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: IDLE_MS }, (req, res) => {
+    // a connection that was busy when the server closed would be kept alive after its answer
+    res.once('close', () => setImmediate(() => closeIdle(server)))
     void handler(req, res)
   })
   server.maxConnections = MAX_CONNECTIONS
@@ -47,6 +49,10 @@ export async function listen(
     close: () => closed(server),
     cut: () => server.closeAllConnections(),
   }
+}
+
+function closeIdle(server: Server): void {
+  if (!server.listening) server.closeIdleConnections()
 }
 
 async function closed(server: Server): Promise<void> {
