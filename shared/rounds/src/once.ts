@@ -11,7 +11,7 @@ export class Once<T> {
   /** @throws {UsageError} the second time: reuse of a nonce is loss of the key */
   take(): T {
     const value = this.#value
-    if (value === undefined) throw new UsageError('one-time secret used twice')
+    if (value === undefined) throw new UsageError('one-time secret used twice') // check S16
     this.#value = undefined
     return value
   }
