@@ -4,7 +4,7 @@ import { le16, le32 } from './math/bytes.ts'
 import { TH } from './math/hash.ts'
 import { type BaseOtReceiver, type BaseOtSender, baseOtFinish, baseOtReply, baseOtStart } from './multiply/base-ot.ts'
 import { pprfReceive, pprfSend } from './multiply/pprf.ts'
-import type { BobSeeds, PairSetup } from './share.ts'
+import { type BobSeeds, hideSecrets, type PairSetup } from './share.ts'
 
 // What two parties set up besides their shares: OT seeds both ways and a zero seed, along the rounds of key generation
 // or refresh. Source: docs/spec/setup.md.
@@ -83,7 +83,7 @@ export function finishPairing(run: PairingRun, ours: PairingOurs, inbox: Pairing
   const zeroSeed = combineHalves(run, offer.zeroHalf, inbox.zeroHalf)
   secrets.ephemeral.push(inbox.zeroHalf)
   secrets.lasting.push(seeds.punctured, seeds.coPath, zeroSeed)
-  return {
+  return hideSecrets({
     self,
     peer,
     zeroSeed,
@@ -93,7 +93,7 @@ export function finishPairing(run: PairingRun, ours: PairingOurs, inbox: Pairing
       tag: tagOf(backend, bobPd, [offer.abot, expansion.theirReply, expansion.pprf]),
       seeds: expansion.seeds,
     },
-  }
+  })
 }
 
 /** PD: the name of direction (Alice, Bob). */
