@@ -42,3 +42,4 @@ export { decodeSignature, encodeSignature, fromDer, type Signature, SIGNATURE_BY
 export type { SigningDeps, SigningKey, SigningSession } from './signing-session.ts'
 export { commitStatement, POSSESSION_BYTES, type PossessionClaim, provePossession, verifyPossession } from './commit.ts'
 export { H2S, type Sha2, TH } from './math/hash.ts'
+export { selfTest } from './multiply/self-test.ts'
