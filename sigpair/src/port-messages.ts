@@ -1,0 +1,84 @@
+import type { KeyObject } from 'node:crypto'
+import type { OnlineMessage } from '@tandem/ecdsa'
+import type { AbortCode, JournalEntry, KeyId, Message, PartyIndex, SessionId, Verdict } from '@tandem/rounds'
+
+/**
+ * What the thread that holds the socket and the stores says to a thread that computes, and back: plain data over one
+ * MessagePort per dialogue.
+ */
+export type ToWorker =
+  /** from the device, authenticated and decoded */
+  | { readonly kind: 'message'; readonly message: Message }
+  /** the request of this number is durable, or could not be made so */
+  | { readonly kind: 'answer'; readonly request: number; readonly durable: boolean }
+  /** nobody wants the result any more */
+  | { readonly kind: 'cancel' }
+
+export type FromWorker =
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'request'; readonly request: number; readonly entry: Entry }
+  /** last, so that nothing said before it is lost */
+  | { readonly kind: 'ended'; readonly ending: Ending }
+
+/** What must be durable before the computation goes on. */
+export type Entry =
+  | JournalEntry
+  /** a finished presignature, encoded */
+  | { readonly entry: 'presignature'; readonly id: Uint8Array; readonly bytes: Uint8Array }
+
+/** What one dialogue computes. */
+export type Job = (KeygenJob | PresignJob | SignJob) & {
+  /** a device that is silent for longer in one round ends the run */
+  readonly roundMs: number
+}
+
+/** A new key, and one presignature on what was staged, made and forgotten: it proves the setup before anybody relies on it. */
+export type KeygenJob = {
+  readonly op: 'keygen'
+  readonly keyId: KeyId
+  /** Ed25519 identities in index order */
+  readonly identities: readonly Uint8Array[]
+  /** our own identity's private half; the engine does not show what is in it */
+  readonly identityKey: KeyObject
+  /** sigid of the rehearsal */
+  readonly rehearsal: SessionId
+}
+
+export type PresignJob = {
+  readonly op: 'presign'
+  readonly key: KeyBytes
+  /** one run each, in this order */
+  readonly sigids: readonly SessionId[]
+}
+
+export type SignJob = {
+  readonly op: 'sign'
+  readonly key: KeyBytes
+  readonly sigid: SessionId
+  readonly message: OnlineMessage
+}
+
+/** Encoded share and pair setup, each alone in its buffer: they are handed over, not copied, and erased when decoded. */
+export type KeyBytes = { readonly share: Uint8Array; readonly pair: Uint8Array }
+
+/** How a computation ended. */
+export type Ending =
+  /** keygen: the acknowledgements of both parties; otherwise empty */
+  | { readonly status: 'done'; readonly certificate: readonly Uint8Array[] }
+  | { readonly status: 'aborted'; readonly abort: AbortFacts }
+  /** our own failure, for the log */
+  | { readonly status: 'failed'; readonly cause: string }
+
+/** A ProtocolAbort as plain data. */
+export type AbortFacts = {
+  readonly code: AbortCode
+  readonly round: number
+  readonly culprits: readonly PartyIndex[]
+  readonly verdict: Verdict
+}
+
+/** How the online step of a signature ended. */
+export type Completion =
+  /** r ‖ s ‖ recovery id, 65 bytes */
+  | { readonly status: 'done'; readonly signature: Uint8Array }
+  | { readonly status: 'aborted'; readonly abort: AbortFacts }
