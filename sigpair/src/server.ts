@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type Drain, type Handler, listen } from '@tandem/service'
+import { ERRORS, type ErrorCode, limits, type TicketOperation, toProblem, WireError } from '@tandem/wire'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type DeviceSocket, deviceSocket } from './channel-ws.ts'
+import { callerAddress, type GateRules, judge, SUBPROTOCOL } from './gate.ts'
+
+/** Serves one socket to its end, which it also makes; never rejects. `started` says that a dialogue is now running. */
+export type Serve = (socket: DeviceSocket, operation: TicketOperation, started: () => void) => Promise<void>
+
+export type ServerOptions = {
+  readonly host: string
+  /** 0 lets the system choose */
+  readonly port: number
+  readonly rules: GateRules
+  readonly bounds: {
+    /** sockets at once, each at most one dialogue */
+    readonly sockets: number
+    readonly perAddress: number
+    readonly pingMs: number
+  }
+  /** what is no upgrade: health */
+  readonly http: Handler
+  readonly drain: Drain
+  readonly serve: Serve
+}
+
+export type DeviceServer = {
+  /** ws://host:port, without path */
+  readonly url: string
+  /**
+   * Takes no new sockets, closes those without a dialogue (1012), lets the others finish for at most `graceMs` and then
+   * closes them too (1013). Health is answered until then.
+   */
+  readonly close: (graceMs: number) => Promise<void>
+}
+
+/** RFC 6455 and its registry: the service restarts; try again later. */
+const RESTARTING = 1012
+const TRY_LATER = 1013
+
+/** How long a peer may take to answer a close frame before the connection is cut. */
+const CLOSE_MS = 2_000
+
+type Guest = {
+  readonly ws: WebSocket
+  readonly socket: DeviceSocket
+  readonly address: string
+  /** resolves when its dialogue is over and settled */
+  readonly served: Promise<void>
+  running: boolean
+  answersPings: boolean
+}
+
+/** Listens for devices: judges each upgrade, bounds how many there are, and lets `serve` do the rest. */
+export async function listenForDevices(options: ServerOptions): Promise<DeviceServer> {
+  const { bounds, rules, drain, host } = options
+  const guests = new Set<Guest>()
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: limits.MAX_SOCKET_PAYLOAD,
+    handleProtocols: () => SUBPROTOCOL,
+    ...{ closeTimeout: CLOSE_MS }, // missing from its types
+  })
+  const crowded = (address: string): ErrorCode | undefined => {
+    if (drain.draining() || guests.size >= bounds.sockets) return 'UNAVAILABLE'
+    const own = [...guests].filter((guest) => guest.address === address).length
+    return own >= bounds.perAddress ? 'RATE_LIMITED' : undefined
+  }
+
+  const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    stream.on('error', () => stream.destroy())
+    const verdict = judge(request, rules)
+    const address = callerAddress(request, rules)
+    const refusal = 'refusal' in verdict ? verdict.refusal : crowded(address)
+    if ('refusal' in verdict || refusal) return refuse(stream, refusal ?? 'INTERNAL')
+    sockets.handleUpgrade(request, stream, head, (ws) => {
+      const serve = (socket: DeviceSocket, started: () => void) =>
+        drain.track(options.serve(socket, verdict.operation, started))
+      const guest = welcome({ ws, address }, serve)
+      guests.add(guest)
+      void gone(guest).then(() => guests.delete(guest))
+    })
+  }
+  const http = await listen(options.http, { name: 'sigpair', host, port: options.port })
+  http.server.on('upgrade', upgrade)
+  const pings = setInterval(() => pingAll(guests), bounds.pingMs)
+  pings.unref()
+
+  const close = async (graceMs: number) => {
+    await dismiss(guests, drain, graceMs)
+    clearInterval(pings)
+    http.cut()
+    await http.close()
+  }
+  return { url: `ws://${host}:${http.port}`, close }
+}
+
+function welcome(
+  { ws, address }: Pick<Guest, 'ws' | 'address'>,
+  serve: (socket: DeviceSocket, started: () => void) => Promise<void>,
+): Guest {
+  const socket = deviceSocket(ws)
+  const started = () => {
+    guest.running = true
+  }
+  const guest: Guest = { ws, socket, address, served: serve(socket, started), running: false, answersPings: true }
+  ws.on('pong', () => {
+    guest.answersPings = true
+  })
+  return guest
+}
+
+/** A socket may outlive its dialogue by a close frame, and a dialogue its socket by what it must make durable. */
+async function gone({ served, socket }: Guest): Promise<void> {
+  await Promise.all([served, socket.gone])
+}
+
+/** A refused upgrade is an ordinary HTTP answer of the documented form. */
+function refuse(stream: Duplex, code: ErrorCode): void {
+  const body = JSON.stringify(toProblem(new WireError(code), randomUUID()))
+  const { status } = ERRORS[code]
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Whoever has not answered the last ping is gone, whatever TCP believes. */
+function pingAll(guests: ReadonlySet<Guest>): void {
+  for (const guest of guests) {
+    if (guest.answersPings) guest.ws.ping()
+    else guest.ws.terminate()
+    guest.answersPings = false
+  }
+}
+
+/** Idle ones at once, the others when they are done or the time is up. */
+async function dismiss(guests: ReadonlySet<Guest>, drain: Drain, graceMs: number): Promise<void> {
+  const finished = drain.drain(graceMs)
+  for (const { running, socket } of guests) if (!running) socket.close(RESTARTING, 'restarting')
+  await finished
+  for (const { socket } of guests) socket.close(TRY_LATER, 'try again later')
+  await within(CLOSE_MS, Promise.all([...guests].map(gone)))
+  for (const { ws } of guests) ws.terminate()
+}
+
+/** Resolves when the work is done or the time is up, whichever is first. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
