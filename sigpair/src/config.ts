@@ -1,0 +1,146 @@
+import {
+  ConfigError,
+  type Env,
+  envJson,
+  envList,
+  envPort,
+  envUrl,
+  type LogLevel,
+  type PublicJwk,
+  publicJwk,
+  readConfig,
+} from '@tandem/service'
+import { limits } from '@tandem/wire'
+import { z } from 'zod'
+import type { KmsOptions } from './kms.ts'
+
+export type Config = {
+  /** who is served: devices over WebSocket, duo-node over internal HTTP, or both */
+  readonly role: 'device' | 'internal' | 'both'
+  readonly host: string
+  /** of devices; 0: any free one */
+  readonly port: number
+  /** of internal HTTP; 0: any free one */
+  readonly internalPort: number
+  /** where the two databases are */
+  readonly dataDirectory: string
+  readonly kms: KmsOptions
+  /** whose service tokens and tickets are believed; two keys during a rotation */
+  readonly functionsKeys: readonly PublicJwk[]
+  readonly duoNodeKeys: readonly PublicJwk[]
+  readonly hosts: readonly string[]
+  readonly origins: readonly string[]
+  /** proxies of ours in front */
+  readonly proxies: number
+  readonly logLevel: LogLevel
+  readonly bounds: {
+    /** dialogues at once */
+    readonly sockets: number
+    readonly perAddress: number
+    readonly pingMs: number
+    /** undefined: one per core but one */
+    readonly threads: number | undefined
+  }
+  readonly deadlines: {
+    readonly handshakeMs: number
+    readonly dialogueMs: number
+    readonly roundMs: number
+    /** how long running dialogues may finish after SIGTERM */
+    readonly drainMs: number
+  }
+}
+
+/** Cloud Run kills a container 10 s after SIGTERM. */
+const DRAIN_MS = 8_000
+
+/** Below the idle timeouts of the load balancers we know. */
+const PING_MS = 30_000
+
+export const DEADLINES: Config['deadlines'] = {
+  handshakeMs: limits.HANDSHAKE_MS,
+  dialogueMs: limits.DIALOGUE_MS,
+  roundMs: limits.ROUND_MS,
+  drainMs: DRAIN_MS,
+}
+
+const count = z
+  .string()
+  .regex(/^[1-9][0-9]{0,4}$/, 'a count above zero')
+  .transform(Number)
+
+const keys = envJson(z.array(publicJwk).min(1))
+
+const JWK_EXAMPLE = '[{"kty":"OKP","crv":"Ed25519","x":"…","kid":"…"}]'
+
+const variables = z.object({
+  SIGPAIR_ROLE: z.enum(['device', 'internal', 'both']).default('both').meta({ example: 'device' }),
+  HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
+  PORT: envPort.default(8080).meta({ description: 'WebSocket for devices', example: '8080' }),
+  INTERNAL_PORT: envPort.default(8081).meta({ description: 'internal HTTP for duo-node', example: '8081' }),
+  DATA_DIRECTORY: z.string().meta({ description: 'where the two databases are', example: '.tandem/sigpair' }),
+  KMS_KEY: z
+    .string()
+    .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'the full name of a crypto key')
+    .meta({ example: 'projects/local/locations/local/keyRings/tandem/cryptoKeys/shares' }),
+  KMS_ENDPOINT: envUrl('http', 'https').optional().meta({
+    description: "Google's own when unset; http only for a KMS on loopback",
+    example: 'http://127.0.0.1:9010',
+  }),
+  FUNCTIONS_KEYS: keys.meta({ description: 'public keys of functions, a JSON list', example: JWK_EXAMPLE }),
+  DUO_NODE_KEYS: keys.meta({ description: 'public keys of duo-node, a JSON list', example: JWK_EXAMPLE }),
+  HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
+    description: 'host names that requests may be for, without port',
+    example: 'sigpair.example.com',
+  }),
+  ORIGINS: envList.default([]).meta({
+    description: 'origins of web pages that may connect',
+    example: 'https://wallet.example.com',
+  }),
+  TRUSTED_PROXIES: z
+    .string()
+    .regex(/^[0-9]$/, 'a digit')
+    .transform(Number)
+    .default(0)
+    .meta({ description: 'proxies in front that append to X-Forwarded-For', example: '1' }),
+  MAX_DIALOGUES: count.default(256).meta({ description: 'dialogues at once', example: '256' }),
+  MAX_DIALOGUES_PER_ADDRESS: count.default(32).meta({ description: 'of them from one address', example: '32' }),
+  THREADS: count.optional().meta({ description: 'threads that compute; default: one per core but one', example: '3' }),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
+})
+
+/** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
+export function readSigpairConfig(env: Env = process.env): Config {
+  const given = readConfig(variables, env)
+  return {
+    role: given.SIGPAIR_ROLE,
+    host: given.HOST,
+    port: given.PORT,
+    internalPort: given.INTERNAL_PORT,
+    dataDirectory: given.DATA_DIRECTORY,
+    kms: kmsOptions(given.KMS_KEY, given.KMS_ENDPOINT),
+    functionsKeys: given.FUNCTIONS_KEYS,
+    duoNodeKeys: given.DUO_NODE_KEYS,
+    hosts: given.HOSTS,
+    origins: given.ORIGINS,
+    proxies: given.TRUSTED_PROXIES,
+    logLevel: given.LOG_LEVEL,
+    bounds: {
+      sockets: given.MAX_DIALOGUES,
+      perAddress: given.MAX_DIALOGUES_PER_ADDRESS,
+      pingMs: PING_MS,
+      threads: given.THREADS,
+    },
+    deadlines: DEADLINES,
+  }
+}
+
+/** Plain TCP carries data keys in the clear: only to this very machine. */
+function kmsOptions(keyName: string, endpoint: string | undefined): KmsOptions {
+  if (endpoint === undefined) return { keyName }
+  const { protocol, hostname, port } = new URL(endpoint)
+  const insecure = protocol === 'http:'
+  if (insecure && !['127.0.0.1', '[::1]', 'localhost'].includes(hostname)) {
+    throw new ConfigError('KMS_ENDPOINT: http is for loopback only')
+  }
+  return { keyName, endpoint: hostname, port: Number(port || (insecure ? 80 : 443)), insecure }
+}

@@ -1,0 +1,133 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createDrain, createLog, type Drain, handle, healthRoutes, listen, type Log, trustKeys } from '@tandem/service'
+import { openSqlite } from '@tandem/store'
+import { arithmetic } from './arithmetic.ts'
+import type { Config } from './config.ts'
+import { type DialogueDeps, serveDialogue } from './dialogue.ts'
+import { loadIdentity } from './identity.ts'
+import { internalRoutes, readinessChecks } from './internal-http.ts'
+import { createKms, type Kms } from './kms.ts'
+import { createPool } from './pool.ts'
+import { createSealer } from './seal.ts'
+import { listenForDevices } from './server.ts'
+import type { Stores } from './stores.ts'
+
+export type Sigpair = {
+  /** ws://host:port for devices; undefined in the role `internal` */
+  readonly url: string | undefined
+  /** http://host:port for duo-node; undefined in the role `device` */
+  readonly internalUrl: string | undefined
+  /** Refuses new work, lets running dialogues and calls finish in the time the configuration gives, then stops. */
+  readonly close: () => Promise<void>
+}
+
+/** What outlives single requests. */
+type Parts = {
+  readonly config: Config
+  readonly log: Log
+  readonly kms: Kms
+  readonly stores: Stores
+  readonly drain: Drain
+}
+
+/** What a listener gives back. */
+type Listener = { readonly url: string; readonly close: (graceMs: number) => Promise<void> }
+
+/**
+ * Starts a Sigpair: stores, identity, threads, listeners.
+ *
+ * @throws {Error} if a port is taken, KMS or a database cannot be used, or the known answers of the protocol do not come out
+ */
+export async function startSigpair(config: Config): Promise<Sigpair> {
+  const parts = openParts(config)
+  const { log, kms, stores } = parts
+  const pool = createPool({ dialogues: config.bounds.sockets, threads: config.bounds.threads })
+  const listeners: Listener[] = []
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close(config.deadlines.drainMs)))
+    await pool.close()
+    await Promise.all([stores.parties.close(), stores.presignatures.close(), kms.close()])
+  }
+  try {
+    const backend = await pool.probe()
+    if (backend === 'noble') log.warn({ event: 'no-native-curve' }, 'libsecp256k1 did not load: slower, same results')
+    const identity = await loadIdentity(stores)
+    const trust = { functions: trustKeys(config.functionsKeys), duoNode: trustKeys(config.duoNodeKeys) }
+    const { roundMs } = config.deadlines
+    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng: arithmetic().rng }
+
+    const devices = config.role === 'internal' ? undefined : await serveDevices(parts, deps)
+    if (devices) listeners.push(devices)
+    const internal = config.role === 'device' ? undefined : await serveInternal(parts, deps, trust)
+    if (internal) listeners.push(internal)
+    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, backend })
+    return { url: devices?.url, internalUrl: internal?.url, close }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}
+
+function openParts(config: Config): Parts {
+  const { dataDirectory } = config
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  const kms = createKms(config.kms)
+  const stores = {
+    parties: openSqlite({ path: join(dataDirectory, 'parties.sqlite') }),
+    presignatures: openSqlite({ path: join(dataDirectory, 'presignatures.sqlite') }),
+    sealer: createSealer(kms),
+    now: Date.now,
+  }
+  return { config, kms, stores, log: createLog({ name: 'sigpair', level: config.logLevel }), drain: createDrain() }
+}
+
+async function serveDevices(
+  { config, kms, stores, log, drain }: Parts,
+  deps: Omit<DialogueDeps, 'deadlines'>,
+): Promise<Listener> {
+  const { host, port, hosts, origins, proxies, bounds, deadlines } = config
+  const health = handle(healthRoutes(readinessChecks(stores, kms), drain), { log, hosts, origins, drain })
+  return listenForDevices({
+    host,
+    port,
+    rules: { hosts, origins, proxies },
+    bounds,
+    drain,
+    http: health,
+    serve: (socket, operation, started) => serveDialogue({ ...deps, deadlines }, socket, operation, started),
+  })
+}
+
+async function serveInternal(
+  { config, kms, stores, log, drain }: Parts,
+  { identity, pool, rng }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'>,
+  trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
+): Promise<Listener> {
+  const { host, internalPort, hosts } = config
+  const routes = [
+    ...healthRoutes(readinessChecks(stores, kms), drain),
+    ...internalRoutes({
+      stores,
+      identity,
+      backend: arithmetic().backend,
+      rng,
+      complete: pool.completeSignature,
+      callers: {
+        duoNode: { issuer: 'duo-node', keys: trust.duoNode },
+        backend: { issuer: 'functions', keys: trust.functions },
+      },
+    }),
+  ]
+  const http = await listen(handle(routes, { log, hosts, drain }), {
+    name: 'sigpair (internal)',
+    host,
+    port: internalPort,
+  })
+  const close = async (graceMs: number) => {
+    await drain.drain(graceMs)
+    http.cut()
+    await http.close()
+  }
+  return { url: `http://${host}:${http.port}`, close }
+}
