@@ -18,14 +18,14 @@ export type DealtKey = {
 }
 
 /** An additive n-of-n key. */
-export function dealtKey(backend: Backend, n: number, rng: Rng): DealtKey {
+export function dealtKey(backend: Backend, n: number, rng: Rng, epoch = 7): DealtKey {
   const signers = Array.from({ length: n }, (_, i) => partyIndex(i + 1))
   const ssid = rng(32) as SessionId
   const shares = signers.map(() => randomScalar(rng))
   const secret = shares.reduce((sum, s) => sum + s, 0n) % q
   const common = {
     keyId: rng(32) as KeyId,
-    epoch: 7,
+    epoch,
     ssid,
     threshold: n,
     parties: n,
