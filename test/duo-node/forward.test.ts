@@ -11,7 +11,7 @@ import {
   verifyServiceToken,
 } from '@tandem/service'
 import { ERRORS, type ErrorCode, type Problem } from '@tandem/wire'
-import { SignJWT, UnsecuredJWT } from 'jose'
+import { type CryptoKey, SignJWT, UnsecuredJWT } from 'jose'
 import { type RecordingSigpair, recordingSigpair } from './recording-sigpair.ts'
 
 const USER = 'https://issuer.example|ada'
@@ -116,7 +116,7 @@ test('spends a token: the same call again is refused and not forwarded', async (
 test('of two racing uses of one token one is forwarded', async () => {
   const token = await tokenFor(commit)
   const answers = await Promise.all([1, 2, 3, 4].map(() => send(commit, token)))
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401])
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   expect(sigpair.calls).toHaveLength(1)
 })
 
