@@ -1,5 +1,5 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { type UnsignedTx, utf8, WireError } from '@tandem/wire'
+import { type UnsignedTx, unsignedTx, utf8, WireError } from '@tandem/wire'
 import { addr, Transaction } from 'micro-eth-signer'
 import type { SessionRecord } from './records.ts'
 
@@ -11,10 +11,12 @@ export function digestOf(payload: SessionRecord['payload']): Uint8Array {
 /**
  * keccak-256 of the encoded EIP-1559 transaction.
  *
- * @throws {WireError} `VALIDATION_FAILED` for whatever cannot be encoded, and for what encodes but makes no sense: a
- *         recipient whose checksum is wrong, a tip above the fee cap
+ * @throws {WireError} `VALIDATION_FAILED` for what is not of the documented form, field by field, whoever checked it before;
+ *         for whatever cannot be encoded; and for a recipient whose checksum is wrong or a tip above the fee cap
  */
-export function transactionDigest(tx: UnsignedTx): Uint8Array {
+export function transactionDigest(asked: UnsignedTx): Uint8Array {
+  const { data: tx, error } = unsignedTx.safeParse(asked)
+  if (!tx) throw new WireError('VALIDATION_FAILED', `unsignedTx.${error.issues[0]?.path.join('.') ?? ''}`)
   if (!addr.isValid(tx.to)) throw new WireError('VALIDATION_FAILED', 'unsignedTx.to: the address checksum is wrong')
   if (BigInt(tx.maxPriorityFeePerGas) > BigInt(tx.maxFeePerGas)) {
     throw new WireError('VALIDATION_FAILED', 'unsignedTx.maxPriorityFeePerGas: above maxFeePerGas')

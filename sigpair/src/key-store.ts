@@ -25,7 +25,9 @@ export async function beginKeygen(
 ): Promise<KeyRecord> {
   const createdAt = now()
   const keyId = asked.keyId.toLowerCase()
-  const record: KeyRecord = { ...asked, keyId, status: 'PENDING', current: null, stage: null, uses: 0, createdAt }
+  const { identity, exchange } = asked.device
+  const whose = { keyId, owner: asked.owner, device: { identity, exchange } }
+  const record: KeyRecord = { ...whose, status: 'PENDING', current: null, stage: null, uses: 0, createdAt }
   try {
     await parties.create(keyAt(keyId), record, { expireAt: createdAt + limits.PENDING_MS })
     return record

@@ -58,7 +58,9 @@ async function connect({ endpoint, port, insecure }: KmsOptions): Promise<KeyMan
   const address = { ...(endpoint && { apiEndpoint: endpoint }), ...(port && { port }) }
   if (!insecure) return new Client(address)
   const { credentials } = await import('@grpc/grpc-js')
-  return new Client({ ...address, sslCreds: credentials.createInsecure(), projectId: 'local' })
+  // With the domain given nobody looks for credentials, on this machine or at Google's metadata server.
+  const clientOptions = { universeDomain: 'googleapis.com' }
+  return new Client({ ...address, sslCreds: credentials.createInsecure(), projectId: 'local', clientOptions })
 }
 
 async function encrypt(client: KeyManagementServiceClient, name: string, key: Uint8Array, aad: Uint8Array) {
