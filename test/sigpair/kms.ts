@@ -8,6 +8,7 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type ServiceClientConstructor,
+  status,
   type GrpcObject,
 } from '@grpc/grpc-js'
 import { fromJSON } from '@grpc/proto-loader'
@@ -40,7 +41,7 @@ export async function startKms(tamper: Tamper = (answer) => answer): Promise<Tes
       try {
         done(null, tamper(work(call.request)))
       } catch {
-        done({ code: 3, details: 'Decryption failed: the ciphertext is invalid.' })
+        done({ code: status.INVALID_ARGUMENT, details: 'Decryption failed: the ciphertext is invalid.' })
       }
     }
   server.addService(keyManagementService(), { encrypt: method(encrypt(key)), decrypt: method(decrypt(key)) })

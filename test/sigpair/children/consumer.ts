@@ -4,7 +4,7 @@ import { consume, createKms, createSealer } from '@tandem/sigpair'
 import { openSqlite } from '@tandem/store'
 import { fromHex, WireError } from '@tandem/wire'
 
-const [, , folder, address, pairText, ids, now] = process.argv as string[]
+const [, , folder, address, pairText, ids, now] = process.argv
 const [keyName, host, port] = address!.split('|')
 const pair = JSON.parse(pairText!) as { readonly keyId: string; readonly ssid: string; readonly epoch: number }
 const clock = () => Number(now)
