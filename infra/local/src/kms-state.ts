@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { status } from '@grpc/grpc-js'
+
+export type VersionState = 'ENABLED' | 'DISABLED' | 'DESTROY_SCHEDULED' | 'DESTROYED'
+
+export type KeyVersion = {
+  readonly state: VersionState
+  /** ms since the epoch */
+  readonly createdAt: number
+  readonly destroyAt: number | null
+  /** 32 bytes as base64; null once destroyed */
+  readonly material: string | null
+}
+
+/** Version n is `versions[n − 1]`: numbers are never used again. */
+export type CryptoKey = {
+  readonly createdAt: number
+  readonly primary: number | null
+  readonly versions: readonly KeyVersion[]
+}
+
+/** Everything the local KMS knows, by full resource name. */
+export type KmsState = {
+  readonly keyRings: Readonly<Record<string, { readonly createdAt: number }>>
+  readonly cryptoKeys: Readonly<Record<string, CryptoKey>>
+}
+
+/** Key material at rest: one JSON file, mode 0600. A change is on the disk before it is answered. */
+export type KmsFile = {
+  readonly state: () => KmsState
+  readonly change: (next: KmsState) => void
+}
+
+export function openKmsFile(path: string): KmsFile {
+  let state = existsSync(path) ? load(path) : { keyRings: {}, cryptoKeys: {} }
+  return {
+    state: () => state,
+    change: (next) => {
+      save(path, next)
+      state = next
+    },
+  }
+}
+
+export function newVersion(now: number): KeyVersion {
+  return { state: 'ENABLED', createdAt: now, destroyAt: null, material: randomBytes(32).toString('base64') }
+}
+
+/** @throws a gRPC error, as Cloud KMS answers it */
+export function refuse(code: status, message: string): never {
+  throw Object.assign(new Error(message), { code })
+}
+
+export function cryptoKeyNamed(state: KmsState, name: string): CryptoKey {
+  return state.cryptoKeys[name] ?? refuse(status.NOT_FOUND, `CryptoKey ${name} not found.`)
+}
+
+function load(path: string): KmsState {
+  const state = JSON.parse(readFileSync(path, 'utf8')) as KmsState
+  if (typeof state.keyRings !== 'object' || typeof state.cryptoKeys !== 'object')
+    throw new Error(`${path} is not a file of the local KMS`)
+  return state
+}
+
+/** Whole or not at all. */
+function save(path: string, state: KmsState): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const draft = `${path}.new`
+  const fd = openSync(draft, 'w', 0o600)
+  writeSync(fd, JSON.stringify(state))
+  fsyncSync(fd)
+  closeSync(fd)
+  renameSync(draft, path)
+}
