@@ -24,6 +24,15 @@ test('elliptic, to which the addon’s package falls back, is nowhere in the tre
   expect(new Set(names)).toEqual(new Set(['@noble/curves']))
 })
 
+test('variable-time multiplication is called where public data is multiplied, and nowhere else (#9)', () => {
+  const root = fileURLToPath(new URL('../../shared/', import.meta.url))
+  const places = (word: string) =>
+    globSync('*/src/**/*.ts', { cwd: root }).filter((path) => readFileSync(`${root}${path}`, 'utf8').includes(word))
+  expect(places('multiplyUnsafe')).toEqual(['ecdsa/src/math/noble.ts'])
+  expect(places('mulAddUnsafe')).toEqual([])
+  expect(places('publicKeyTweakMul').toSorted()).toEqual(['ec-native/src/addon.ts', 'ec-native/src/native.ts'])
+})
+
 describe.each(backends)('$name', (backend) => {
   const G = backend.mulBase(1n)
 
