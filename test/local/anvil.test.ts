@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { startAnvil } from '@tandem/local'
+import { type RunningChain, startAnvil } from '@tandem/local'
 import { JsonRpcProvider } from 'ethers'
 
 async function freePort(): Promise<number> {
@@ -10,8 +10,11 @@ async function freePort(): Promise<number> {
   return port
 }
 
+let chain: RunningChain | undefined
+afterEach(() => chain?.stop())
+
 test('starts a real EVM node that mines, and stops it', async () => {
-  const chain = await startAnvil({ port: await freePort() })
+  chain = await startAnvil({ port: await freePort() })
   const provider = new JsonRpcProvider(chain.rpcUrl, chain.chainId, { staticNetwork: true, cacheTimeout: -1 })
   const signer = await provider.getSigner(0)
   const receipt = await (await signer.sendTransaction({ to: `0x${'11'.repeat(20)}`, value: 1n })).wait()
