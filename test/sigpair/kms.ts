@@ -1,101 +1,83 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { promisify } from 'node:util'
-import {
-  loadPackageDefinition,
-  type sendUnaryData,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServiceClientConstructor,
-  status,
-  type GrpcObject,
-} from '@grpc/grpc-js'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as grpc from '@grpc/grpc-js'
 import { fromJSON } from '@grpc/proto-loader'
-import { crc32c, createKms, type Kms } from '@tandem/sigpair'
+import { LOCAL_KEY, startKms as startLocalKms } from '@tandem/local'
+import { createKms, type Kms } from '@tandem/sigpair'
 
-export const KEY_NAME = 'projects/test/locations/local/keyRings/ring/cryptoKeys/shares'
-
+/** The real client, talking to the local KMS. */
 export type TestKms = {
   readonly client: Kms
+  readonly port: number
   /** key name | host | port, for other processes */
   readonly address: string
-  /** requests answered so far */
-  readonly calls: () => number
   readonly stop: () => Promise<void>
+}
+
+export async function startKms(): Promise<TestKms> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-kms-'))
+  const server = await startLocalKms({ port: 0, file: join(folder, 'kms.json') })
+  const client = clientOf(server.port)
+  return {
+    client,
+    port: server.port,
+    address: `${LOCAL_KEY}|127.0.0.1|${server.port}`,
+    stop: async () => {
+      await client.close()
+      await server.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+export function clientOf(port: number): Kms {
+  return createKms({ keyName: LOCAL_KEY, endpoint: '127.0.0.1', port, insecure: true })
 }
 
 type Fields = Record<string, unknown>
 
-/** What the server does to its honest answers. */
+/** What a liar makes of an honest answer. */
 export type Tamper = (answer: Fields) => Fields
 
-/** Cloud KMS as far as Sigpair uses it, over real gRPC, with one key version in memory. It can be told to lie. */
-export async function startKms(tamper: Tamper = (answer) => answer): Promise<TestKms> {
-  const key = randomBytes(32)
-  const server = new Server()
+export type LyingKms = { readonly client: Kms; readonly calls: () => number; readonly stop: () => Promise<void> }
+
+/** Stands between the client and an honest KMS, and changes what it answers. */
+export async function startLiar(honest: TestKms, tamper: Tamper): Promise<LyingKms> {
+  const service = kmsService()
+  const Stub = grpc.makeGenericClientConstructor(service, 'kms')
+  const upstream = new Stub(`127.0.0.1:${honest.port}`, grpc.credentials.createInsecure())
+  const server = new grpc.Server()
   let calls = 0
-  const method =
-    (work: (request: Fields) => Fields) => (call: ServerUnaryCall<Fields, Fields>, done: sendUnaryData<Fields>) => {
+  const relay = (name: string): grpc.handleUnaryCall<Fields, Fields> => {
+    return ({ request }, done) => {
       calls++
-      try {
-        done(null, tamper(work(call.request)))
-      } catch {
-        done({ code: status.INVALID_ARGUMENT, details: 'Decryption failed: the ciphertext is invalid.' })
-      }
+      const forward = upstream[name] as (request: Fields, done: grpc.requestCallback<Fields>) => void
+      forward.call(upstream, request, (error, answer) => done(error, answer && tamper(answer)))
     }
-  server.addService(keyManagementService(), { encrypt: method(encrypt(key)), decrypt: method(decrypt(key)) })
-  const port = await promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure())
-  const client = createKms({ keyName: KEY_NAME, endpoint: '127.0.0.1', port, insecure: true })
+  }
+  server.addService(service, { encrypt: relay('encrypt'), decrypt: relay('decrypt') })
+  const port = await new Promise<number>((resolve, reject) => {
+    const bound = (error: Error | null, at: number) => (error ? reject(error) : resolve(at))
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), bound)
+  })
+  const client = clientOf(port)
   return {
     client,
-    address: `${KEY_NAME}|127.0.0.1|${port}`,
     calls: () => calls,
     stop: async () => {
       await client.close()
+      upstream.close()
       server.forceShutdown()
     },
   }
 }
 
-function keyManagementService() {
-  const protos: unknown = createRequire(import.meta.url)('@google-cloud/kms/build/protos/protos.json')
-  const types = loadPackageDefinition(fromJSON(protos as never, { keepCase: false }))
-  const at = ['google', 'cloud', 'kms', 'v1'].reduce<GrpcObject>((folder, name) => folder[name] as GrpcObject, types)
-  return (at['KeyManagementService'] as ServiceClientConstructor).service
-}
-
-const encrypt = (key: Uint8Array) => (request: Fields) => {
-  const { plaintext, additionalAuthenticatedData: aad } = checked(request, 'plaintext', 'additionalAuthenticatedData')
-  const iv = randomBytes(12)
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(aad!)
-  const ciphertext = Buffer.concat([iv, cipher.update(plaintext!), cipher.final(), cipher.getAuthTag()])
-  return {
-    name: `${KEY_NAME}/cryptoKeyVersions/1`,
-    ciphertext,
-    ciphertextCrc32c: { value: crc32c(ciphertext) },
-    verifiedPlaintextCrc32c: true,
-    verifiedAdditionalAuthenticatedDataCrc32c: true,
-  }
-}
-
-const decrypt = (key: Uint8Array) => (request: Fields) => {
-  const { ciphertext, additionalAuthenticatedData: aad } = checked(request, 'ciphertext', 'additionalAuthenticatedData')
-  const [iv, body, tag] = [ciphertext!.subarray(0, 12), ciphertext!.subarray(12, -16), ciphertext!.subarray(-16)]
-  const decipher = createDecipheriv('aes-256-gcm', key, iv).setAAD(aad!).setAuthTag(tag)
-  const plaintext = Buffer.concat([decipher.update(body), decipher.final()])
-  return { plaintext, plaintextCrc32c: { value: crc32c(plaintext) } }
-}
-
-/** Fields of a request whose checksums hold. */
-function checked(request: Fields, ...names: readonly string[]): Record<string, Buffer> {
-  return Object.fromEntries(
-    names.map((name) => {
-      const bytes = request[name] as Buffer
-      const sum = request[`${name}Crc32c`] as { readonly value: { toNumber(): number } | number } | null
-      const value = typeof sum?.value === 'number' ? sum.value : sum?.value.toNumber()
-      if (value !== crc32c(bytes)) throw new Error('checksum')
-      return [name, bytes]
-    }),
-  )
+function kmsService(): grpc.ServiceDefinition {
+  const path = createRequire(import.meta.url).resolve('@google-cloud/kms/build/protos/protos.json')
+  const description = JSON.parse(readFileSync(path, 'utf8')) as Parameters<typeof fromJSON>[0]
+  const service = fromJSON(description, { longs: String, defaults: true })['google.cloud.kms.v1.KeyManagementService']
+  if (service === undefined || 'format' in service) throw new Error('no KeyManagementService in the client’s protos')
+  return service
 }

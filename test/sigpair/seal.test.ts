@@ -1,5 +1,8 @@
-import { crc32c, createKms, createSealer, type SealContext, type Sealed, type Sealer } from '@tandem/sigpair'
-import { KEY_NAME, startKms, type Tamper, type TestKms } from './kms.ts'
+import { crc32c, createSealer, type SealContext, type Sealed, type Sealer } from '@tandem/sigpair'
+import { KeyManagementServiceClient } from '@google-cloud/kms'
+import { credentials } from '@grpc/grpc-js'
+import { LOCAL_KEY } from '@tandem/local'
+import { clientOf, startKms, startLiar, type Tamper, type TestKms } from './kms.ts'
 
 let kms: TestKms
 let sealer: Sealer
@@ -21,7 +24,7 @@ test('CRC-32C has the published check value, which zlib’s polynomial has not',
 
 test('what is sealed opens in the same context, and nothing of it shows', async () => {
   const sealed = await sealer.seal(context, secret())
-  expect(sealed.kek).toBe(`${KEY_NAME}/cryptoKeyVersions/1`)
+  expect(sealed.kek).toBe(`${LOCAL_KEY}/cryptoKeyVersions/1`)
   expect(Buffer.from(sealed.ciphertext).includes(Buffer.from(secret().subarray(0, 8)))).toBe(false)
   expect(await sealer.open(context, sealed)).toEqual(secret())
   expect(await sealer.open(context, await sealer.seal(context, new Uint8Array()))).toEqual(new Uint8Array())
@@ -62,17 +65,21 @@ test('one flipped bit anywhere, or a lost byte, does not open', async () => {
     { ...sealed, ciphertext: sealed.ciphertext.slice(1) },
     { ...sealed, ciphertext: new Uint8Array(4) },
     { ...sealed, wrappedKey: flip(sealed.wrappedKey, 20) },
-    { ...sealed, kek: `${KEY_NAME}/cryptoKeyVersions/2` },
+    { ...sealed, kek: `${LOCAL_KEY}/cryptoKeyVersions/2` },
     { ...sealed, kek: 'projects/other/cryptoKeyVersions/1' },
   ]
   for (const bad of damaged) await expect(sealer.open(context, bad)).rejects.toMatchObject(refused)
 })
 
 test('a session asks KMS once per context, and after its end it seals nothing', async () => {
-  const before = kms.calls()
-  const session = sealer.session()
+  let calls = 0
+  const wrap: typeof kms.client.wrap = async (key, aad) => {
+    calls++
+    return kms.client.wrap(key, aad)
+  }
+  const session = createSealer({ ...kms.client, wrap }).session()
   const batch = await Promise.all(Array.from({ length: 10 }, async () => session.seal(context, secret())))
-  expect(kms.calls() - before).toBe(1)
+  expect(calls).toBe(1)
   expect(new Set(batch.map(({ iv }) => String(iv))).size).toBe(10)
 
   session.end()
@@ -96,7 +103,7 @@ test('an answer of KMS that fails its checksums is asked for three times and nev
     (answer) => ({ ...answer, name: 'projects/other/cryptoKeyVersions/1' }),
   ]
   for (const lie of lies) {
-    const liar = await startKms(lie)
+    const liar = await startLiar(kms, lie)
     await expect(createSealer(liar.client).seal(context, secret())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(liar.calls()).toBe(3)
     await liar.stop()
@@ -105,7 +112,7 @@ test('an answer of KMS that fails its checksums is asked for three times and nev
 
 test('a data key that comes back damaged is not used; one that comes back whole the second time is', async () => {
   let damage = 0
-  const flaky = await startKms((answer) => (damage-- > 0 ? { ...answer, plaintextCrc32c: { value: 7 } } : answer))
+  const flaky = await startLiar(kms, (answer) => (damage-- > 0 ? { ...answer, plaintextCrc32c: { value: 7 } } : answer))
   const own = createSealer(flaky.client)
   const sealed = await own.seal(context, secret())
   damage = 1
@@ -115,11 +122,34 @@ test('a data key that comes back damaged is not used; one that comes back whole 
   await flaky.stop()
 })
 
+test('what an older key version wrapped opens after a rotation; what a disabled one wrapped does not', async () => {
+  const admin = new KeyManagementServiceClient({
+    apiEndpoint: '127.0.0.1',
+    port: kms.port,
+    sslCreds: credentials.createInsecure(),
+    projectId: 'local',
+    clientOptions: { universeDomain: 'googleapis.com' },
+  })
+  const old = await sealer.seal(context, secret())
+  const [version] = await admin.createCryptoKeyVersion({ parent: LOCAL_KEY })
+  await admin.updateCryptoKeyPrimaryVersion({ name: LOCAL_KEY, cryptoKeyVersionId: '2' })
+
+  const fresh = await sealer.seal(context, secret())
+  expect(fresh.kek).toBe(version.name)
+  for (const sealed of [old, fresh]) expect(await sealer.open(context, sealed)).toEqual(secret())
+
+  const updateMask = { paths: ['state'] }
+  await admin.updateCryptoKeyVersion({ cryptoKeyVersion: { name: old.kek, state: 'DISABLED' }, updateMask })
+  await expect(sealer.open(context, old)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await admin.updateCryptoKeyVersion({ cryptoKeyVersion: { name: old.kek, state: 'ENABLED' }, updateMask })
+  expect(await sealer.open(context, old)).toEqual(secret())
+  await admin.close()
+})
+
 test('a KMS that is not there is UNAVAILABLE, in seconds', async () => {
   const gone = await startKms()
-  const port = Number(gone.address.split('|')[2])
   await gone.stop()
-  const client = createKms({ keyName: KEY_NAME, endpoint: '127.0.0.1', port, insecure: true })
+  const client = clientOf(gone.port)
   await expect(createSealer(client).seal(context, secret())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await client.close()
 })
