@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util'
+
+/** Which port each part listens on. */
+export type Ports = {
+  readonly functions: number
+  readonly duoNode: number
+  readonly sigpair: number
+  readonly sigpairInternal: number
+  readonly issuer: number
+  readonly kms: number
+  readonly chain: number
+}
+
+export type StartOptions = {
+  readonly once: boolean
+  readonly help: boolean
+  /** where functions and Sigpair listen; everything else stays on loopback */
+  readonly host: string
+  readonly ports: Ports
+  /** where databases, keys and logs go */
+  readonly directory: string
+}
+
+export const DEFAULT_PORTS: Ports = {
+  functions: 3000,
+  duoNode: 3001,
+  sigpair: 8080,
+  sigpairInternal: 8081,
+  issuer: 3002,
+  kms: 9010,
+  chain: 8545,
+}
+
+/** Flag and environment variable that move each port. */
+export const PORT_FLAGS: Readonly<Record<keyof Ports, { readonly flag: string; readonly variable: string }>> = {
+  functions: { flag: 'functions-port', variable: 'FUNCTIONS_PORT' },
+  duoNode: { flag: 'duo-node-port', variable: 'DUO_NODE_PORT' },
+  sigpair: { flag: 'sigpair-port', variable: 'SIGPAIR_PORT' },
+  sigpairInternal: { flag: 'sigpair-internal-port', variable: 'SIGPAIR_INTERNAL_PORT' },
+  issuer: { flag: 'issuer-port', variable: 'ISSUER_PORT' },
+  kms: { flag: 'kms-port', variable: 'KMS_PORT' },
+  chain: { flag: 'chain-port', variable: 'CHAIN_PORT' },
+}
+
+export const HELP = `npm start -- [options]
+
+Starts a whole Tandem on this machine: local KMS, OIDC issuer, EVM node, Sigpair, duo-node and functions. Then a device
+creates a wallet, pays twice and signs a text, with real protocol runs and mined transactions. Stays up until Ctrl-C.
+
+  --once                  tell the story and exit: 0 if all went well, 1 with the reason otherwise
+  --host ADDRESS          serve functions and Sigpair on this address, for a phone on the same network
+  --directory PATH        databases, keys and logs; default .tandem, with --once a temporary folder
+${Object.entries(PORT_FLAGS)
+  .map(
+    ([name, { flag, variable }]) =>
+      `  --${flag.padEnd(21)} port of ${name}, default ${DEFAULT_PORTS[name as keyof Ports]}; or ${variable}`,
+  )
+  .join('\n')}
+  --help                  this text
+
+CHAIN_URL=URL uses an EVM development node that runs already instead of starting one.
+`
+
+/** @throws {Error} that names the flag, for anything that is not of the documented form */
+export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): StartOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      once: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      host: { type: 'string', default: '127.0.0.1' },
+      directory: { type: 'string', default: '' },
+      ...Object.fromEntries(Object.values(PORT_FLAGS).map(({ flag }) => [flag, { type: 'string' as const }])),
+    },
+  })
+  const given = values as Record<string, string | boolean | undefined>
+  const port = (name: keyof Ports): number => {
+    const { flag, variable } = PORT_FLAGS[name]
+    const text = given[flag] ?? env[variable] ?? String(DEFAULT_PORTS[name])
+    const number = Number(text)
+    if (!Number.isInteger(number) || number < 1 || number > 65_535) throw new Error(`--${flag}: ${text} is not a port`)
+    return number
+  }
+  const names = Object.keys(DEFAULT_PORTS) as (keyof Ports)[]
+  const ports = Object.fromEntries(names.map((name) => [name, port(name)])) as Ports
+  return { once: values.once, help: values.help, host: values.host, directory: values.directory, ports }
+}

@@ -1,0 +1,65 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { HELP, parseOptions, type StartOptions } from './options.ts'
+import { type Stack, startStack } from './stack.ts'
+import { tellStory } from './story.ts'
+import { createTeller, millis, type Teller } from './tell.ts'
+
+/** `npm start`: everything on this machine, the story, then whatever the user wants to try. */
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2), process.env)
+  if (options.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const tell = createTeller(process.stdout)
+  const directory = await directoryFor(options)
+  const { CHAIN_URL: chainUrl } = process.env
+  const begun = performance.now()
+  let stack: Stack | undefined
+  try {
+    tell.chapter('Starting Tandem on this machine')
+    stack = await startStack({ ...options, directory, ...(chainUrl === undefined ? {} : { chainUrl }) }, tell)
+    await tellStory(stack, tell)
+    tell.say(`\nAll of it in ${millis(performance.now() - begun)}.`)
+    if (!options.once) await stayUp(stack, tell)
+    return 0
+  } catch (error) {
+    tell.say(`\n${error instanceof Error ? error.message : String(error)}`)
+    tell.say(`\nLogs are in ${join(directory, 'logs')}.`)
+    return 1
+  } finally {
+    await stack?.stop()
+    if (options.once && process.exitCode === 0) await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function directoryFor({ directory, once }: StartOptions): Promise<string> {
+  if (directory === '' && once) return mkdtemp(join(tmpdir(), 'tandem-'))
+  const path = resolve(directory === '' ? '.tandem' : directory)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  return path
+}
+
+async function stayUp(stack: Stack, tell: Teller): Promise<void> {
+  tell.say(`
+Tandem is up; press Ctrl-C to stop.
+
+  backend    ${stack.functionsUrl}
+  Sigpair    ${stack.sigpairUrl}
+  EVM node   ${stack.rpcUrl}
+  logs       ${stack.logs}
+
+  A token of the local user "alice", and a first call:
+
+    TOKEN=$(curl -s -H 'content-type: application/json' -d '{"user":"alice"}' ${stack.issuerUrl}/token | sed 's/.*"id_token":"\\([^"]*\\).*/\\1/')
+    curl -s -H "Authorization: Bearer $TOKEN" ${stack.functionsUrl}/api/v1/profiles
+`)
+  await new Promise<void>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
+  })
+  tell.say('\nStopping …')
+}
+
+process.exitCode = await main()
