@@ -1,7 +1,13 @@
-import { hashMessage, Transaction } from 'ethers'
+import { hashMessage, Transaction, Wallet } from 'ethers'
 import fc from 'fast-check'
 import type { UnsignedTx } from '@tandem/wire'
-import { checkedAddress, checkPrepared, messageDigest, transactionDigest } from '../../shared/client/src/transaction.ts'
+import {
+  checkedAddress,
+  checkPrepared,
+  messageDigest,
+  transactionDigest,
+  verifies,
+} from '../../shared/client/src/transaction.ts'
 
 const TO = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const tx: UnsignedTx = {
@@ -62,4 +68,17 @@ test('an address with a wrong checksum, or none at all, is refused', () => {
   for (const bad of [TO.replace('C8', 'c8'), '0x12', 'vitalik.eth', '']) {
     expect(() => checkedAddress(bad)).toThrow(expect.objectContaining({ code: 'VALIDATION_FAILED' }))
   }
+})
+
+test('a signature counts only whole: right key, right digest, low s, and v that leads back', async () => {
+  const wallet = Wallet.createRandom()
+  const signature = Uint8Array.from(Buffer.from((await wallet.signMessage('hello')).slice(2), 'hex'))
+  const digest = messageDigest('hello')
+  const publicKey = Buffer.from(wallet.publicKey.slice(2), 'hex')
+  expect(verifies(signature, digest, publicKey)).toBe(true)
+  expect(verifies(signature.with(64, 55 - signature[64]!), digest, publicKey)).toBe(false)
+  expect(verifies(signature.with(64, signature[64]! - 27), digest, publicKey)).toBe(false)
+  expect(verifies(signature, messageDigest('hallo'), publicKey)).toBe(false)
+  for (const at of [0, 31, 32, 63])
+    expect(verifies(signature.with(at, signature[at]! ^ 1), digest, publicKey)).toBe(false)
 })

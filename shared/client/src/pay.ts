@@ -8,7 +8,6 @@ import type { Stock } from './stock.ts'
 import {
   checkedAddress,
   checkPrepared,
-  ethereumSignature,
   messageDigest,
   type Payment,
   transactionDigest,
@@ -120,7 +119,7 @@ async function checkedSignature(
   const { backend, vault } = device
   const { publicKey } = signingKey(backend, await loadWallet(vault, wallet.keyId)).share
   if (!verifies(signature, digest, publicKey)) throw refused('a signature that does not verify')
-  return toHex(ethereumSignature(signature))
+  return toHex(signature)
 }
 
 async function waitFor(device: Device, sessionId: string, ms: number): Promise<TransactionResponse> {

@@ -69,15 +69,16 @@ export function checkPrepared(asked: Payment, tx: UnsignedTx): void {
   if (BigInt(tx.gasLimit) * BigInt(tx.maxFeePerGas) > (asked.maxFee ?? DEFAULT_MAX_FEE)) refuse('the fee beyond maxFee')
 }
 
-/** Whether r ‖ s ‖ recovery id is a signature of `digest` by `publicKey`, low s. */
+/** Whether r ‖ s ‖ v (v = 27 or 28, low s) is a signature of `digest` by `publicKey`, and v leads back to it. */
 export function verifies(signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== 65) return false
-  return secp256k1.verify(signature.subarray(0, 64), digest, publicKey, { prehash: false, lowS: true })
-}
-
-/** Ethereum's text form of a signature: r ‖ s ‖ v with v = 27 + recovery id. */
-export function ethereumSignature(signature: Uint8Array): Uint8Array {
-  return signature.with(64, 27 + signature[64]!)
+  const v = signature[64]
+  if (signature.length !== 65 || (v !== 27 && v !== 28)) return false
+  const compact = signature.subarray(0, 64)
+  if (!secp256k1.verify(compact, digest, publicKey, { prehash: false, lowS: true })) return false
+  const recovered = secp256k1.Signature.fromBytes(compact, 'compact')
+    .addRecoveryBit(v - 27)
+    .recoverPublicKey(digest)
+  return recovered.equals(secp256k1.Point.fromBytes(publicKey))
 }
 
 /** @throws {TandemError} `VALIDATION_FAILED` unless `text` is an address; mixed case must carry its EIP-55 checksum */

@@ -192,6 +192,7 @@ export type SignMessageRequest = z.infer<typeof signMessageRequest>
 export const signMessageResponse = z
   .union([
     z.strictObject({ sessionId: sessionIdField, digest: hex(32), rhoS: hex(32), expiresAt: z.int() }),
+    /** r ‖ s ‖ v with v = 27 or 28, as wallets print it */
     z.strictObject({ signature: hex(65) }),
   ])
   .meta({ id: 'SignMessageResponse' })
