@@ -5,6 +5,8 @@ import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import { fromBytesBE, mod, q } from '../../shared/ecdsa/src/math/scalar.ts'
 import { presign } from '../../shared/ecdsa/src/presign.ts'
 import { decodePresignature, encodePresignature, type Presignature } from '../../shared/ecdsa/src/presignature.ts'
+import { agreeOnNonce } from '../../shared/ecdsa/src/signing-rounds.ts'
+import { startSigning } from '../../shared/ecdsa/src/signing-session.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { referenceRounds } from '../helpers/reference/sign.ts'
 import { seeded } from '../helpers/rng.ts'
@@ -138,6 +140,19 @@ test('bytes that are not a presignature are refused', async () => {
     new Uint8Array(),
   ]
   for (const bad of damaged) expect(() => decodePresignature(bad)).toThrow(UsageError)
+})
+
+test('a run that is given up erases what waited for an answer', () => {
+  const key = dealt.get(2)!
+  const session = { sigid: sessionId(seeded('given up')(32)), signers: key.signers }
+  const deps = { backend: noble, rng: seeded('given up') }
+  const run = startSigning('presign', session, key.keys.get(partyIndex(1))!, deps, new Uint8Array(32))
+  const rounds = agreeOnNonce(run)
+  rounds.next()
+  rounds.return(undefined as never)
+
+  expect(run.waiting).toHaveLength(1)
+  expect(() => run.waiting[0]!.take()).toThrow(UsageError)
 })
 
 describe('S1 refuses', () => {

@@ -12,3 +12,12 @@ test('never prints its secret', () => {
   expect(JSON.stringify({ once })).toBe('{"once":"[secret]"}')
   expect(`${once.toString()}${inspect(once, { showHidden: true, depth: 9 })}`).not.toContain('hunter2')
 })
+
+test('what nobody used can be erased, once', () => {
+  const erased: string[] = []
+  const once = new Once('nonce')
+  once.discard((value) => erased.push(value))
+  once.discard((value) => erased.push(value))
+  expect(erased).toEqual(['nonce'])
+  expect(() => once.take()).toThrow(UsageError)
+})

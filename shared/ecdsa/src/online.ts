@@ -38,7 +38,8 @@ export type SigningTarget = {
 
 /** One signer's part of one signature. Public once it is sent. */
 export type SignatureShare = {
-  readonly id: SessionId
+  /** which presignature, 32 bytes */
+  readonly id: Uint8Array
   /** ρ_D, 32 bytes */
   readonly rhoD: Uint8Array
   /** u′_i and w_i, 32 bytes each, big-endian */
@@ -61,7 +62,7 @@ export function decodeSignatureShare(bytes: Uint8Array, from: PartyIndex): Signa
   if (bytes.length !== SHARE_BYTES) throw new ProtocolAbort('MALFORMED', SHARE_ROUND, [from])
   const [id, rhoD, u, w] = split(bytes, 32, 32, 32, 32)
   checkShare(u, w, from)
-  return { id: id as SessionId, rhoD, u, w }
+  return { id, rhoD, u, w }
 }
 
 /** @throws {ProtocolAbort} BAD_ENCODING unless both are canonical scalars */

@@ -51,6 +51,7 @@ export function offer(run: SigningRun): { opening: Opening; messages: ReadonlyMa
   const messages = new Map<PartyIndex, Uint8Array>()
   for (const { peer, bob } of peers) {
     const { r1, b, state } = bobStart(backend, bob.leaves, directionId(run, peer, self), rng)
+    run.waiting.push(state)
     bobs.set(peer, { chi: b, state })
     messages.set(peer, concat(bob.tag, commitment, r1))
   }
@@ -85,6 +86,7 @@ export function* admit(
     yield* journal({ entry: 'open', peer, run: run.sid }) // check S22
     const alice = aliceCheck(run.backend, pair.alice.leaves, directionId(run, run.self, peer), r1)
     if (alice === undefined) throw new ProtocolAbort('BAD_OT_CHECK', 1, [peer]) // check S5
+    run.waiting.push(alice)
     yield* journal({ entry: 'pass', peer, run: run.sid }) // check S22
     admitted.set(peer, { commitment, alice })
   }

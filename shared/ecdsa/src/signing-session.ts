@@ -1,15 +1,18 @@
 import {
+  type Once,
   type PartyIndex,
   type ProtocolName,
   type Rng,
   type RoundHeader,
   type SessionId,
+  sessionId,
   UsageError,
 } from '@tandem/rounds'
 import type { Backend } from './math/backend.ts'
 import { le16, le32 } from './math/bytes.ts'
 import { H2S, TH } from './math/hash.ts'
 import { fromBytesBE, mod } from './math/scalar.ts'
+import type { AliceState, BobState } from './multiply/rvole.ts'
 import type { OpenPair } from './pair.ts'
 import type { KeyShare } from './share.ts'
 
@@ -41,7 +44,11 @@ export type SigningRun = SigningDeps & {
   readonly peers: readonly OpenPair[]
   readonly sid: SessionId
   readonly header: (round: number) => RoundHeader
+  /** states of multiplications that wait for an answer; erased when the run is over, however it ends */
+  readonly waiting: Waiting[]
 }
+
+export type Waiting = Once<AliceState> | Once<BobState>
 
 const MODES = { presign: 0, sign: 1 } as const
 
@@ -67,19 +74,21 @@ export function startSigning(
   const peers = others.flatMap((j) => pairs.get(j) ?? [])
   if (peers.length !== others.length) throw new UsageError('no pair with one of the signers') // check S1
 
-  const sid = TH(
-    deps.backend,
-    'sign/sid',
-    share.ssid,
-    le32(share.epoch),
-    Uint8Array.of(MODES[protocol]),
-    sigid,
-    le16(signers.length),
-    ...signers.map(le16),
-    bind,
-  ) as SessionId
+  const sid = sessionId(
+    TH(
+      deps.backend,
+      'sign/sid',
+      share.ssid,
+      le32(share.epoch),
+      Uint8Array.of(MODES[protocol]),
+      sigid,
+      le16(signers.length),
+      ...signers.map(le16),
+      bind,
+    ),
+  )
   const header = (round: number): RoundHeader => ({ protocol, round, sid, epoch: share.epoch })
-  return { ...deps, key, signers, self: share.self, peers, sid, header }
+  return { ...deps, key, signers, self: share.self, peers, sid, header, waiting: [] }
 }
 
 /** Which multiplication of the run: `alice` brings r and sk, `bob` brings χ. */

@@ -16,6 +16,11 @@ export class Once<T> {
     return value
   }
 
+  /** Hands an unused secret to `erase` and forgets it: the end of a run that never came to use it. */
+  discard(erase: (value: T) => void): void {
+    if (this.#value !== undefined) erase(this.take())
+  }
+
   toJSON(): string {
     return '[secret]'
   }
