@@ -43,7 +43,7 @@ export async function converse(
       if (abort.code === 'CANCELLED' && !deadline.aborted) await stored
       throw shownAbort(abort)
     }
-    await before(deadline, stored, task.sent() + 1)
+    await before(deadline, stored)
     device.sayDone(await operation.finish(ending.certificate))
   } finally {
     deadline.removeEventListener('abort', task.cancel)
@@ -81,10 +81,11 @@ function shownAbort(abort: AbortFacts): WireError {
   return new WireError('PROTOCOL_ABORTED', undefined, { cause: abort })
 }
 
-async function before<T>(deadline: AbortSignal, work: Promise<T>, round: number): Promise<T> {
+/** The device's last word, if it comes in time. */
+async function before<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
   let give: () => void = () => {}
   const late = new Promise<never>((_, reject) => {
-    give = () => reject(new WireError('MPC_SIGNING_FAILED', `Round ${round} timeout`))
+    give = () => reject(new WireError('MPC_SIGNING_FAILED', 'Acknowledgement timeout'))
     if (deadline.aborted) give()
     deadline.addEventListener('abort', give, { once: true })
   })

@@ -1,15 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Log, TrustedKeys } from '@tandem/service'
-import {
-  acceptHandshake,
-  canonicalJson,
-  ERRORS,
-  type ErrorCode,
-  type TicketOperation,
-  toHex,
-  utf8,
-  WireError,
-} from '@tandem/wire'
+import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
+import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
 import { admit } from './admit.ts'
 import { type DeviceSocket, SocketLost } from './channel-ws.ts'
 import { type Computing, converse } from './converse.ts'
@@ -18,6 +9,7 @@ import { openPresign } from './dialogue-presign.ts'
 import { openSign } from './dialogue-sign.ts'
 import { link } from './link.ts'
 import type { Open, Operation, OperationDeps } from './operation.ts'
+import { openssl } from './x25519.ts'
 
 export type DialogueDeps = OperationDeps &
   Computing & {
@@ -67,9 +59,10 @@ export async function serveDialogue(
     socket.close(FULFILLED, 'done')
     deps.log.info(line({ code: 'OK' }))
   } catch (cause) {
-    const { code, details } = shown(cause)
-    socket.close(ERRORS[code].close, reasonOf(code, details))
-    deps.log[code === 'INTERNAL' ? 'error' : 'warn'](line({ code, details, err: cause }))
+    const error = shown(cause)
+    const { code, details } = error
+    socket.close(ERRORS[code].close, reasonOf(error))
+    deps.log[code === 'INTERNAL' ? 'error' : 'warn'](line({ code, details, cause }))
   } finally {
     clearTimeout(timer)
   }
@@ -86,7 +79,13 @@ async function serve(
   const { stores, identity, rng, trust } = deps
   const message1 = await inTime(socket.next(), deps.deadlines.handshakeMs)
   const { privateKey: secretKey, publicKey } = identity.exchange
-  const device = acceptHandshake({ operation: name, sigpairStatic: { secretKey, publicKey }, message1, rng })
+  const device = acceptHandshake({
+    operation: name,
+    sigpairStatic: { secretKey, publicKey },
+    message1,
+    rng,
+    dh: openssl,
+  })
   let operation: Operation | undefined
   try {
     const admission = await admit({ parties: stores.parties, now: stores.now, trust }, device, name)
@@ -116,12 +115,11 @@ async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
 }
 
 /** What the device may know. A lost socket hears nothing anyway; the code is for the log. */
-function shown(cause: unknown): { readonly code: ErrorCode; readonly details: string | undefined } {
-  if (cause instanceof WireError) return cause
-  return { code: cause instanceof SocketLost ? 'UNAVAILABLE' : 'INTERNAL', details: undefined }
+function shown(cause: unknown): WireError {
+  return cause instanceof SocketLost ? new WireError('UNAVAILABLE', 'the device has left') : toWireError(cause)
 }
 
-/** The error's code, unless the code says less than which round it was. */
-function reasonOf(code: ErrorCode, details: string | undefined): string {
+/** The code, unless it says less than which round it was. */
+function reasonOf({ code, details }: WireError): string {
   return code === 'MPC_SIGNING_FAILED' && details !== undefined ? details : code
 }
