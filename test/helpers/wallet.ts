@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto'
+import {
+  ackMessage,
+  keygen,
+  type KeygenResult,
+  noble,
+  openPair,
+  presign,
+  type Presignature,
+  type SigningKey,
+} from '@tandem/ecdsa'
+import { keyId as keyIdOf, type SessionId, sessionId } from '@tandem/rounds'
+import {
+  beginKeygen,
+  commitStage,
+  completeStage,
+  DEVICE,
+  type PairInEpoch,
+  SIGPAIR,
+  stageKey,
+  type Stores,
+} from '@tandem/sigpair'
+import { fromHex, type Intent, type PrepareSessionRequest, toBase64url, toHex } from '@tandem/wire'
+import { fast } from './backends.ts'
+import { dealtKey } from './dealt-key.ts'
+import { type Conversation, createDevice, type Device, play } from './device.ts'
+import { dial, OWNER, rng, type TestSigpair } from './sigpair.ts'
+
+export const BOTH = [DEVICE, SIGPAIR] as const
+
+/** A device with a key that is READY. */
+export type Wallet = {
+  readonly device: Device
+  readonly keyId: string
+  readonly key: SigningKey
+  readonly pair: PairInEpoch
+}
+
+export const newKeyId = () => toHex(rng(32))
+
+/** The device's side of key generation and rehearsal, up to its last word. */
+export async function playKeygen(talk: Conversation, device: Device, keyId: string): Promise<KeygenResult> {
+  const setup = {
+    keyId: keyIdOf(fromHex(keyId)),
+    self: DEVICE,
+    threshold: 2,
+    identities: [device.identity, fromHex(talk.answer.identity)],
+  }
+  const result = await play(talk, keygen(setup, { backend: fast, rng, sign: device.sign }))
+  await playPresign(talk, keyOf(result), sessionId(fromHex(talk.answer.stageId ?? '')))
+  return result
+}
+
+export function keyOf({ share, pairs }: KeygenResult): SigningKey {
+  return { share, pairs: new Map(pairs.map((pair) => [pair.peer, openPair(fast, pair)])) }
+}
+
+export async function playPresign(talk: Conversation, key: SigningKey, sigid: SessionId): Promise<Presignature> {
+  return play(talk, presign({ sigid, signers: BOTH }, key, { backend: fast, rng }))
+}
+
+/** A new key, generated over a socket to its end, and committed. */
+export async function generateWallet(sigpair: TestSigpair, device = createDevice(rng)): Promise<Wallet> {
+  const keyId = newKeyId()
+  const talk = await dial(sigpair, { device, keyId }, { op: 'keygen' })
+  const result = await playKeygen(talk, device, keyId)
+  talk.stored()
+  await talk.done()
+  const stageId = fromHex(talk.answer.stageId ?? '')
+  await commit(sigpair.stores, keyId, stageId)
+  return { device, keyId, key: keyOf(result), pair: { keyId, ssid: result.share.ssid, epoch: 0 } }
+}
+
+/** A key from a dealer, put into the stores the way a dialogue would have: for tests that are about what comes after. */
+export async function dealWallet(sigpair: Pick<TestSigpair, 'stores'>, device = createDevice(rng)): Promise<Wallet> {
+  const { stores } = sigpair
+  const dealt = dealtKey(fast, 2, rng, 0)
+  const { share, pairs } = dealt.keys.get(DEVICE)!
+  const keyId = toHex(share.keyId)
+  const stageId = rng(32)
+  const theirs = { share: dealt.keys.get(SIGPAIR)!.share, pairs: dealt.setups.get(SIGPAIR)! }
+  await beginKeygen(stores, { keyId, owner: OWNER, device: device.cnf })
+  await stageKey(stores, { stageId, ...theirs, certificate: [] })
+  const ack = device.sign(ackMessage(noble, share.conf, DEVICE))
+  await completeStage(stores, keyId, stageId, [ack, new Uint8Array(64)])
+  await commit(stores, keyId, stageId)
+  return { device, keyId, key: { share, pairs }, pair: { keyId, ssid: share.ssid, epoch: 0 } }
+}
+
+async function commit(stores: Stores, keyId: string, stageId: Uint8Array): Promise<void> {
+  await commitStage(stores, { keyId, stageId, intent: spent(keyId) })
+}
+
+/** An intent as it is after verification: only its nonce matters then. */
+function spent(keyId: string): Intent {
+  const bodyHash = toHex(createHash('sha256').digest())
+  const expiry = Math.floor(Date.now() / 1000) + 300
+  return { op: 'keygen', keyId, epoch: 0, bodyHash, nonce: toHex(rng(16)), expiry, signature: `0x${'00'.repeat(64)}` }
+}
+
+/** A presign dialogue for `count`, still holding `inventory`. */
+export async function dialPresign(
+  sigpair: TestSigpair,
+  wallet: Pick<Wallet, 'device' | 'keyId'>,
+  count = 1,
+  { inventory = [], ...changes }: Parameters<typeof dial>[3] & { readonly inventory?: readonly Uint8Array[] } = {},
+): Promise<{ readonly talk: Conversation; readonly sigids: readonly SessionId[] }> {
+  const sigids = Array.from({ length: count }, () => sessionId(rng(32)))
+  const hello = { op: 'presign' as const, count, sigids: sigids.map(toHex), inventory: inventory.map(toBase64url) }
+  return { talk: await dial(sigpair, wallet, hello, changes), sigids }
+}
+
+/** A payment to be signed, as functions would prepare it. */
+export function payment({ keyId }: Pick<Wallet, 'keyId'>, path: readonly number[] = []): PrepareSessionRequest {
+  const unsignedTx = {
+    type: 'eip1559' as const,
+    chainId: 31337,
+    nonce: 0,
+    maxPriorityFeePerGas: '1000000000',
+    maxFeePerGas: '2000000000',
+    gasLimit: '21000',
+    to: toHex(rng(20)),
+    value: '1',
+    data: '0x',
+  }
+  const sessionId = `ses_${toBase64url(rng(16))}`
+  return { sessionId, keyId, path: [...path], payload: { kind: 'transaction', unsignedTx } }
+}
