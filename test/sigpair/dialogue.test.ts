@@ -1,0 +1,55 @@
+import { readKey, pairAt } from '@tandem/sigpair'
+import { toBase64url } from '@tandem/wire'
+import { createDevice } from '../helpers/device.ts'
+import { dial, rng, startTestSigpair, type TestSigpair } from '../helpers/sigpair.ts'
+import { dealWallet, dialPresign, generateWallet, newKeyId, playKeygen, playPresign } from '../helpers/wallet.ts'
+
+let sigpair: TestSigpair
+
+beforeAll(async () => (sigpair = await startTestSigpair()))
+afterAll(async () => sigpair.close())
+
+const pairOf = async (name: { keyId: string; ssid: Uint8Array }) =>
+  (await sigpair.stores.presignatures.get(pairAt(name)))!.data
+
+test('a device and Sigpair generate a key, prove it, and leave it PENDING and complete', async () => {
+  const device = createDevice(rng)
+  const keyId = newKeyId()
+  const talk = await dial(sigpair, { device, keyId }, { op: 'keygen' })
+  const { share } = await playKeygen(talk, device, keyId)
+  expect((await readKey(sigpair.stores, keyId))!.key.stage!.complete).toBe(false)
+  talk.stored()
+
+  expect(await talk.done()).toEqual({})
+  expect(await talk.closed).toMatchObject({ code: 1000 })
+  const { key, status } = (await readKey(sigpair.stores, keyId))!
+  expect(status).toBe('PENDING')
+  expect(key).toMatchObject({ owner: 'https://issuer.test|alice', device: device.cnf, current: null })
+  expect(key.stage).toMatchObject({ complete: true, publicKey: share.publicKey, conf: share.conf })
+  expect(await pairOf({ keyId, ssid: share.ssid })).toMatchObject({ opened: 1, passed: 1, stock: [] })
+})
+
+test('a generated key presigns after its commit', async () => {
+  const wallet = await generateWallet(sigpair)
+  const { talk, sigids } = await dialPresign(sigpair, wallet, 2)
+  const made = []
+  for (const sigid of sigids) made.push(await playPresign(talk, wallet.key, sigid))
+  talk.stored()
+
+  expect(await talk.done()).toEqual({ presignatures: made.map(({ id }) => toBase64url(id)) })
+  expect((await pairOf(wallet.pair)).stock).toHaveLength(2)
+})
+
+test('presignatures the device no longer holds are consumed before new ones are made', async () => {
+  const wallet = await dealWallet(sigpair)
+  const { talk, sigids } = await dialPresign(sigpair, wallet, 3)
+  const made = []
+  for (const sigid of sigids) made.push(await playPresign(talk, wallet.key, sigid))
+  talk.stored()
+  await talk.done()
+
+  const again = await dialPresign(sigpair, wallet, 1, { inventory: [made[1]!.id] })
+  expect(again.talk.answer.count).toBe(1)
+  expect((await pairOf(wallet.pair)).stock).toHaveLength(1)
+  again.talk.leave()
+})
