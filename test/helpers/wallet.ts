@@ -16,6 +16,8 @@ import {
   completeStage,
   DEVICE,
   type PairInEpoch,
+  type PairRecord,
+  pairAt,
   SIGPAIR,
   stageKey,
   type Stores,
@@ -55,7 +57,11 @@ export function keyOf({ share, pairs }: KeygenResult): SigningKey {
   return { share, pairs: new Map(pairs.map((pair) => [pair.peer, openPair(fast, pair)])) }
 }
 
-export async function playPresign(talk: Conversation, key: SigningKey, sigid: SessionId): Promise<Presignature> {
+export async function playPresign(
+  talk: Pick<Conversation, 'channel'>,
+  key: SigningKey,
+  sigid: SessionId,
+): Promise<Presignature> {
   return play(talk, presign({ sigid, signers: BOTH }, key, { backend: fast, rng }))
 }
 
@@ -108,6 +114,16 @@ export async function dialPresign(
   const sigids = Array.from({ length: count }, () => sessionId(rng(32)))
   const hello = { op: 'presign' as const, count, sigids: sigids.map(toHex), inventory: inventory.map(toBase64url) }
   return { talk: await dial(sigpair, wallet, hello, changes), sigids }
+}
+
+/** What the no-rollback database knows about the pair of this wallet. */
+export async function pairRecord(
+  { stores }: Pick<TestSigpair, 'stores'>,
+  { pair }: Pick<Wallet, 'pair'>,
+): Promise<PairRecord> {
+  const doc = await stores.presignatures.get(pairAt(pair))
+  if (!doc) throw new Error('there is no such pair')
+  return doc.data
 }
 
 /** A payment to be signed, as functions would prepare it. */
