@@ -8,10 +8,12 @@ export type Anvil = {
   readonly url: string
   readonly call: Rpc
   readonly fund: (address: string) => Promise<void>
+  /** The node mines each transaction a moment after it took it; resolves when those it has are in a block. */
+  readonly mine: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
-/** A real EVM node on a free port, mining each transaction at once. */
+/** A real EVM node on a free port. */
 export async function startAnvil(): Promise<Anvil> {
   const { resolve } = createRequire(import.meta.url)
   const binary = resolve(
@@ -25,6 +27,9 @@ export async function startAnvil(): Promise<Anvil> {
     call,
     fund: async (address) => {
       await call('anvil_setBalance', [address, '0x8ac7230489e80000'])
+    },
+    mine: async () => {
+      await call('evm_mine', [])
     },
     stop: async () => {
       const gone = once(child, 'exit')

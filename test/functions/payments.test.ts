@@ -35,8 +35,10 @@ const serialized = (key: SigningKey) => {
   return concat([r, s, Uint8Array.of(yParity)])
 }
 
-const statusOf = async (sessionId: string, user = 'ada') =>
-  (await world.call<TransactionResponse>(user, 'GET', `/api/v1/transactions/${sessionId}`)).body
+const statusOf = async (sessionId: string, user = 'ada') => {
+  await anvil.mine()
+  return (await world.call<TransactionResponse>(user, 'GET', `/api/v1/transactions/${sessionId}`)).body
+}
 
 test('prepares, signs and broadcasts a payment that is mined', async () => {
   const prepared = await prepare(world, wallet)
@@ -45,6 +47,7 @@ test('prepares, signs and broadcasts a payment that is mined', async () => {
   const { status, body } = await sign(world, wallet, prepared.sessionId)
   expect({ status, body }).toEqual({ status: 200, body: { txHash: expect.any(String), status: 'submitted' } })
 
+  await anvil.mine()
   const raw = await anvil.call('eth_getRawTransactionByHash', [body.txHash])
   const tx = Transaction.from(String(raw))
   expect(tx).toMatchObject({ from: wallet.address, to: SHOP, value: 1000n, unsignedHash: prepared.digest })
@@ -77,6 +80,7 @@ test('concurrent requests to sign one session make one transaction', async () =>
   expect(new Set(hashes).size).toBe(1)
   const refused = answers.filter(({ status }) => status !== 200).map(({ body }) => body.error)
   expect(refused.filter((error) => error !== 'REQUEST_IN_PROGRESS')).toEqual([])
+  await anvil.mine()
   expect(await anvil.call('eth_getTransactionCount', [wallet.address, 'latest'])).toBe(
     `0x${(unsignedTx.nonce + 1).toString(16)}`,
   )
@@ -164,6 +168,7 @@ test('refuses a session whose digest Sigpair computed differently, and takes its
     operation === 'prepare' ? { ...answer, digest: `0x${'22'.repeat(32)}` } : answer
   await expect(prepare(world, wallet)).rejects.toThrow('INTERNAL')
   world.keys.meddle = honest
+  await anvil.mine()
   const next = BigInt(String(await anvil.call('eth_getTransactionCount', [wallet.address, 'latest'])))
   const { sessionId, unsignedTx } = await prepare(world, wallet)
   expect(unsignedTx.nonce).toBe(Number(next))
@@ -171,6 +176,7 @@ test('refuses a session whose digest Sigpair computed differently, and takes its
 })
 
 test('fills in fees and gas from the chain, and keeps what was given', async () => {
+  await anvil.mine()
   const { unsignedTx } = await prepare(world, wallet)
   expect(unsignedTx).toMatchObject({
     type: 'eip1559',

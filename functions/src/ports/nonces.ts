@@ -41,17 +41,23 @@ export const OVERDUE_MS = Math.max(limits.INTERNAL_CALL_MS, limits.DIALOGUE_MS) 
 /** Prepared or waiting at once per account: nodes keep about this many of one sender. */
 const MAX_OPEN = 64
 
+/** An attempt asks the chain and is easily overtaken; each round one of those that race gets through. */
+const MAX_ATTEMPTS = 30
+
 /** @param now ms since 1970 */
 export function nonces(store: Store, now: () => number): Nonces {
   const edit = <R>(account: Account, change: (taken: readonly Reservation[]) => Promise<Change<R>> | Change<R>) =>
-    store.transaction(async (tx) => {
-      const at = refOf(account)
-      const doc = await tx.get(at)
-      const { taken, result } = await change(doc?.data.taken ?? [])
-      if (doc === undefined) tx.create(at, { taken })
-      else tx.update(at, { taken })
-      return result
-    })
+    store.transaction(
+      async (tx) => {
+        const at = refOf(account)
+        const doc = await tx.get(at)
+        const { taken, result } = await change(doc?.data.taken ?? [])
+        if (doc === undefined) tx.create(at, { taken })
+        else tx.update(at, { taken })
+        return result
+      },
+      { maxAttempts: MAX_ATTEMPTS },
+    )
 
   return {
     reserve: (account, session, countsOf) =>

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { readFunctionsConfig } from '../../functions/src/config.ts'
+import { startFramework } from './framework.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'tandem-functions-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const env = {
+  ISSUERS:
+    '[{"issuer":"http://127.0.0.1:1","audience":"tandem","jwksUrl":"http://127.0.0.1:1/jwks","algorithms":["ES256"]}]',
+  STORE_PATH: join(directory, 'backend.sqlite'),
+  SIGNING_KEY_FILE: join(directory, 'functions.jwk'),
+  DUO_NODE_URL: 'http://127.0.0.1:1/',
+  SIGPAIR_URL: 'ws://127.0.0.1:1',
+  CHAINS: '{"31337":"http://127.0.0.1:1"}',
+}
+
+test('the entry loads nothing heavy and opens nothing', async () => {
+  const child = join(import.meta.dirname, 'children/imports.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [child], {
+    env: { PATH: process.env['PATH'], ...env },
+  })
+  const loaded = JSON.parse(stdout) as string[]
+
+  expect(loaded.some((url) => url.endsWith('/functions/src/api.ts'))).toBe(true)
+  expect(
+    loaded.filter((url) => /\/(ethers|firestore|kms|google-gax|@grpc)\/|\/parts\.ts$|\/evm\.ts$/.test(url)),
+  ).toEqual([])
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('the entry bounds the framework by itself when it was not preloaded', async () => {
+  const framework = await startFramework({ ...env, NODE_OPTIONS: '' })
+  const broken = await fetch(`${framework.url}/api/v1/mpc/sign`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"',
+  })
+  expect(await broken.json()).toMatchObject({ error: 'UNAUTHENTICATED' })
+  await framework.stop()
+})
+
+test('a configuration that is not complete is refused at the start, naming every variable and no value', () => {
+  expect(() => readFunctionsConfig({ DUO_NODE_URL: 'ftp://secret' })).toThrow(/ISSUERS: is not set.*\n.*STORE_PATH/)
+  expect(() => readFunctionsConfig({ ...env, DUO_NODE_URL: 'ftp://secret' })).toThrow(
+    /DUO_NODE_URL: a URL starting with http/,
+  )
+  expect(() => readFunctionsConfig({ DUO_NODE_URL: 'ftp://secret' })).not.toThrow(/secret/)
+})
+
+test('a configuration becomes what the code needs', () => {
+  expect(readFunctionsConfig(env)).toMatchObject({
+    host: '127.0.0.1',
+    duoNodeUrl: 'http://127.0.0.1:1',
+    chains: new Map([[31337, 'http://127.0.0.1:1']]),
+    hosts: ['127.0.0.1', 'localhost', '[::1]'],
+    origins: [],
+  })
+})
