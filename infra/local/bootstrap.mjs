@@ -23,9 +23,12 @@ function manifests() {
   return ['package-lock.json', 'package.json', ...workspaces.map((folder) => join(folder, 'package.json'))]
 }
 
-/** `npm install`, not `npm ci`: some registries lack binaries of other platforms, and then `ci` refuses everything. */
+/**
+ * `npm install`, not `npm ci`: some registries lack binaries of other platforms, and then `ci` refuses everything.
+ * Warnings are off: all of them are about the old Node, which only runs this script.
+ */
 function install() {
-  const args = ['install', '--no-audit', '--no-fund']
+  const args = ['install', '--no-audit', '--no-fund', '--loglevel=error']
   const npm = process.env.npm_execpath
   const options = { cwd: root, stdio: 'inherit' }
   const { status, error } = npm?.endsWith('.js')
@@ -43,7 +46,7 @@ function main() {
   const why = reason()
   if (why === undefined) return
 
-  console.log(`Running npm install, because ${why}. This takes about 20 s the first time.`)
+  console.log(`Running npm install, because ${why}. The first time this takes up to a minute.`)
   const started = performance.now()
   if (!install()) {
     console.error('npm install failed; its reason is above. Run it again by hand, then repeat your command.')
