@@ -22,14 +22,14 @@ export function* agreeOnNonce(run: SigningRun): Protocol<Nonce> {
 function* exchangeNonces(run: SigningRun): Protocol<Nonce> {
   const others = run.peers.map(({ peer }) => peer)
 
-  const { opening, messages: offers } = offer(run)
+  const { opening: mine, messages: offers } = offer(run)
   const offered = yield* exchange(run.header(1), run.self, offers, toEach(others, OFFER_BYTES))
 
   const admitted = yield* admit(run, offered)
-  const { answered, messages: replies } = reply(run, opening, admitted)
+  const { answered, messages: replies } = reply(run, mine, admitted)
   const replied = yield* exchange(run.header(2), run.self, replies, toEach(others, REPLY_BYTES))
 
-  return finish(run, opening, admitted, answered, replied)
+  return finish({ run, mine, admitted, answered }, replied)
 }
 
 /** Choices, columns and a copy of Δ: best effort, the engine may have copied them. */
