@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { createDrain, createLog, handle, healthRoutes, listen } from '@tandem/service'
 
 const log = createLog({ name: 'test', level: 'silent' })
@@ -83,4 +87,21 @@ test('a closing server ends what runs and takes nothing new', async () => {
   gate.resolve()
   expect(await (await running).text()).toBe('done')
   await closed
+})
+
+test('SIGTERM lets a running request have its answer, takes no other, and ends with 0', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'children', 'draining.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const url = `http://127.0.0.1:${(await lines.next()).value}/slow`
+  const running = fetch(url)
+  expect((await lines.next()).value).toBe('entered')
+  child.kill('SIGTERM')
+  const answer = await running
+  expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close'])
+  expect((await lines.next()).value).toBe('idle')
+  expect(await exited).toEqual([0, null])
+  await expect(fetch(url)).rejects.toThrow('fetch failed')
 })

@@ -24,7 +24,7 @@ type Unary = (request: never) => unknown
  * @param options.file key material, mode 0600
  * @param options.keys full names of crypto keys to make if they are not there
  *
- * Source: docs/spec/storage.md.
+ * Source: docs/spec/storage.md, 2.2 and 2.3, for what is asked of it.
  */
 export async function startKms(options: {
   readonly port: number

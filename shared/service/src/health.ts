@@ -47,9 +47,11 @@ async function runChecks(checks: Readonly<Record<string, () => Promise<unknown>>
 async function holds(check: () => Promise<unknown>): Promise<boolean> {
   const limit = AbortSignal.timeout(CHECK_MS)
   const late = new Promise<false>((resolve) => limit.addEventListener('abort', () => resolve(false), { once: true }))
-  const checked = check().then(
-    () => true,
-    () => false,
-  )
+  const checked = Promise.resolve()
+    .then(check)
+    .then(
+      () => true,
+      () => false,
+    )
   return Promise.race([checked, late])
 }

@@ -3,7 +3,7 @@ import type { Data, Value } from './types.ts'
 
 /**
  * A document as JSON text: fields in code-unit order, bytes as `{"$bytes": base64}`, and a field of the document that
- * starts with `$` with one more `$` in front. One text for one document. Source: docs/spec/storage.md.
+ * starts with `$` with one more `$` in front. One text for one document.
  */
 const BYTES = '$bytes'
 
