@@ -12,6 +12,7 @@ import { createPool } from './pool.ts'
 import { createSealer } from './seal.ts'
 import { listenForDevices } from './server.ts'
 import type { Stores } from './stores.ts'
+import { sweepExpired } from './sweep.ts'
 
 export type Sigpair = {
   /** ws://host:port for devices; undefined in the role `internal` */
@@ -44,7 +45,9 @@ export async function startSigpair(config: Config): Promise<Sigpair> {
   const { log, kms, stores } = parts
   const pool = createPool({ dialogues: config.bounds.sockets, threads: config.bounds.threads })
   const listeners: Listener[] = []
+  const stopSweeping = sweepExpired(stores, log)
   const close = async () => {
+    stopSweeping()
     await Promise.all(listeners.map((listener) => listener.close(config.deadlines.drainMs)))
     await pool.close()
     await Promise.all([stores.parties.close(), stores.presignatures.close(), kms.close()])
