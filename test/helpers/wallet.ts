@@ -7,6 +7,8 @@ import {
   openPair,
   presign,
   type Presignature,
+  type Signature,
+  sign,
   type SigningKey,
 } from '@tandem/ecdsa'
 import { keyId as keyIdOf, type SessionId, sessionId } from '@tandem/rounds'
@@ -17,6 +19,8 @@ import {
   DEVICE,
   type PairInEpoch,
   type PairRecord,
+  prepareSession,
+  type SessionRecord,
   pairAt,
   SIGPAIR,
   stageKey,
@@ -116,6 +120,21 @@ export async function dialPresign(
   return { talk: await dial(sigpair, wallet, hello, changes), sigids }
 }
 
+/** Fills the stock by `count`; the device still holds `inventory`. */
+export async function makePresignatures(
+  sigpair: TestSigpair,
+  wallet: Wallet,
+  count: number,
+  inventory: readonly Uint8Array[] = [],
+): Promise<readonly Presignature[]> {
+  const { talk, sigids } = await dialPresign(sigpair, wallet, count, { inventory })
+  const made: Presignature[] = []
+  for (const sigid of sigids) made.push(await playPresign(talk, wallet.key, sigid))
+  talk.stored()
+  await talk.done()
+  return made
+}
+
 /** What the no-rollback database knows about the pair of this wallet. */
 export async function pairRecord(
   { stores }: Pick<TestSigpair, 'stores'>,
@@ -141,4 +160,30 @@ export function payment({ keyId }: Pick<Wallet, 'keyId'>, path: readonly number[
   }
   const sessionId = `ses_${toBase64url(rng(16))}`
   return { sessionId, keyId, path: [...path], payload: { kind: 'transaction', unsignedTx } }
+}
+
+/** A payment that Sigpair has prepared. */
+export async function prepared(
+  { stores }: TestSigpair,
+  wallet: Wallet,
+  path?: readonly number[],
+): Promise<SessionRecord> {
+  return prepareSession(stores, { backend: fast, rng }, OWNER, payment(wallet, path))
+}
+
+/** An interactive signature over a prepared session, and the device's side of it, not begun. */
+export async function dialSign(
+  sigpair: TestSigpair,
+  wallet: Wallet,
+  session: SessionRecord,
+  { request, grant }: Parameters<typeof dial>[3] = {},
+): Promise<{ readonly talk: Conversation; readonly play: () => Promise<Signature> }> {
+  const [sigid, rhoD] = [sessionId(rng(32)), rng(32)]
+  const { digest, path, rhoS } = session
+  const named = { sessionId: session.sessionId, digest: toHex(digest), path: [...path] }
+  const hello = { op: 'sign' as const, sigid: toHex(sigid), rhoD: toHex(rhoD) }
+  const talk = await dial(sigpair, wallet, hello, { request: request ?? {}, grant: { session: named, ...grant } })
+  const message = { digest, path, rhoS, rhoD }
+  const run = { sigid, signers: BOTH, message, assembler: SIGPAIR, range: 'evm' as const }
+  return { talk, play: () => play(talk, sign(run, wallet.key, { backend: fast, rng })) }
 }
