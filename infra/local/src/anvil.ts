@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { portOf, requireFreePort } from './ports.ts'
@@ -38,6 +38,7 @@ export async function startAnvil(options: {
   const output = options.logFile === undefined ? 'ignore' : openSync(options.logFile, 'a', 0o600)
   const args = ['--host', '127.0.0.1', '--port', String(options.port), '--chain-id', String(chainId)]
   const child = spawn(binary, args, { stdio: ['ignore', output, output] })
+  if (output !== 'ignore') closeSync(output)
   const rpcUrl = `http://127.0.0.1:${options.port}`
   const killed = () => void child.kill('SIGKILL')
   process.once('exit', killed)
@@ -71,7 +72,11 @@ function findAnvil(): string {
   )
   if (found !== undefined) return found
   throw new Error(
-    `npm has no anvil for ${process.platform}-${process.arch} here. Install Foundry (https://getfoundry.sh) so that \`anvil\` is on the PATH, or give a node's URL: CHAIN_URL=http://127.0.0.1:8545 npm start`,
+    [
+      `npm has no anvil for ${process.platform}-${process.arch} here.`,
+      'Install Foundry (https://getfoundry.sh) so that `anvil` is on the PATH,',
+      "or give a node's URL: CHAIN_URL=http://127.0.0.1:8545 npm start",
+    ].join(' '),
   )
 }
 

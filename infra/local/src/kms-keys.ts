@@ -18,19 +18,12 @@ const DESTROY_AFTER_MS = 30 * 24 * 3_600_000
 
 const ID = /^[A-Za-z0-9_-]{1,63}$/
 
-/** Key rings, keys and their versions: the administrative half of the service. */
+/** The administrative half of the service. */
 export function keyHandlers(file: KmsFile, clock: () => number) {
-  const put = (name: string, key: CryptoKey) => {
-    const state = file.state()
-    file.change({ ...state, cryptoKeys: { ...state.cryptoKeys, [name]: key } })
-    return key
-  }
-  const setVersion = (name: string, change: Partial<KeyVersion>) => {
-    const { key, keyName, number } = versionNamed(file.state(), name)
-    const versions = key.versions.map((version, i) => (i + 1 === number ? { ...version, ...change } : version))
-    return versionOut(name, put(keyName, { ...key, versions }).versions[number - 1]!)
-  }
+  return { ...ringHandlers(file, clock), ...cryptoKeyHandlers(file, clock), ...versionHandlers(file, clock) }
+}
 
+function ringHandlers(file: KmsFile, clock: () => number) {
   return {
     createKeyRing: ({ parent, keyRingId }: Plain<'CreateKeyRingRequest'>) => {
       const name = `${parent}/keyRings/${checkId(keyRingId)}`
@@ -44,7 +37,11 @@ export function keyHandlers(file: KmsFile, clock: () => number) {
       const keyRings = childrenOf(parent, file.state().keyRings).map((name) => ringOut(name, file.state()))
       return { keyRings, totalSize: keyRings.length }
     },
+  }
+}
 
+function cryptoKeyHandlers(file: KmsFile, clock: () => number) {
+  return {
     createCryptoKey: (request: Plain<'CreateCryptoKeyRequest'>) => {
       const { parent, cryptoKeyId, cryptoKey, skipInitialVersionCreation } = request
       const name = `${parent}/cryptoKeys/${checkId(cryptoKeyId)}`
@@ -53,7 +50,7 @@ export function keyHandlers(file: KmsFile, clock: () => number) {
       if (String(cryptoKey?.purpose) !== 'ENCRYPT_DECRYPT')
         refuse(status.INVALID_ARGUMENT, 'The local KMS has keys of purpose ENCRYPT_DECRYPT only.')
       const versions = skipInitialVersionCreation ? [] : [newVersion(clock())]
-      return keyOut(name, put(name, { createdAt: clock(), primary: versions.length || null, versions }))
+      return keyOut(name, put(file, name, { createdAt: clock(), primary: versions.length || null, versions }))
     },
     getCryptoKey: ({ name }: Plain<'GetCryptoKeyRequest'>) => keyOut(name, cryptoKeyNamed(file.state(), name)),
     listCryptoKeys: ({ parent }: Plain<'ListCryptoKeysRequest'>) => {
@@ -61,19 +58,20 @@ export function keyHandlers(file: KmsFile, clock: () => number) {
       const cryptoKeys = childrenOf(parent, all).map((name) => keyOut(name, all[name]!))
       return { cryptoKeys, totalSize: cryptoKeys.length }
     },
-    updateCryptoKeyPrimaryVersion: (request: Plain<'UpdateCryptoKeyPrimaryVersionRequest'>) => {
-      const { key, number, version } = versionNamed(
-        file.state(),
-        `${request.name}/cryptoKeyVersions/${request.cryptoKeyVersionId}`,
-      )
-      requireEnabled(request.name, version)
-      return keyOut(request.name, put(request.name, { ...key, primary: number }))
+    updateCryptoKeyPrimaryVersion: ({ name, cryptoKeyVersionId }: Plain<'UpdateCryptoKeyPrimaryVersionRequest'>) => {
+      const { key, number, version } = versionNamed(file.state(), `${name}/cryptoKeyVersions/${cryptoKeyVersionId}`)
+      requireEnabled(name, version)
+      return keyOut(name, put(file, name, { ...key, primary: number }))
     },
+  }
+}
 
+function versionHandlers(file: KmsFile, clock: () => number) {
+  return {
     /** as Cloud KMS: a new version becomes primary only when it is told to */
     createCryptoKeyVersion: ({ parent }: Plain<'CreateCryptoKeyVersionRequest'>) => {
       const key = cryptoKeyNamed(file.state(), parent)
-      const { versions } = put(parent, { ...key, versions: [...key.versions, newVersion(clock())] })
+      const { versions } = put(file, parent, { ...key, versions: [...key.versions, newVersion(clock())] })
       return versionOut(`${parent}/cryptoKeyVersions/${versions.length}`, versions.at(-1)!)
     },
     getCryptoKeyVersion: ({ name }: Plain<'GetCryptoKeyVersionRequest'>) =>
@@ -90,14 +88,26 @@ export function keyHandlers(file: KmsFile, clock: () => number) {
       if (wanted !== 'ENABLED' && wanted !== 'DISABLED')
         return refuse(status.INVALID_ARGUMENT, 'state can be set to ENABLED or DISABLED only.')
       if (state !== 'ENABLED' && state !== 'DISABLED') return refuse(status.FAILED_PRECONDITION, `${name} is ${state}.`)
-      return setVersion(name, { state: wanted })
+      return change(file, name, { state: wanted })
     },
     destroyCryptoKeyVersion: ({ name }: Plain<'DestroyCryptoKeyVersionRequest'>) => {
       const { version } = versionNamed(file.state(), name)
       if (version.destroyAt !== null) refuse(status.FAILED_PRECONDITION, `${name} is ${version.state}.`)
-      return setVersion(name, { state: 'DESTROY_SCHEDULED', destroyAt: clock() + DESTROY_AFTER_MS })
+      return change(file, name, { state: 'DESTROY_SCHEDULED', destroyAt: clock() + DESTROY_AFTER_MS })
     },
   }
+}
+
+function put(file: KmsFile, name: string, key: CryptoKey): CryptoKey {
+  const state = file.state()
+  file.change({ ...state, cryptoKeys: { ...state.cryptoKeys, [name]: key } })
+  return key
+}
+
+function change(file: KmsFile, name: string, changes: Partial<KeyVersion>) {
+  const { key, keyName, number } = versionNamed(file.state(), name)
+  const versions = key.versions.map((version, i) => (i + 1 === number ? { ...version, ...changes } : version))
+  return versionOut(name, put(file, keyName, { ...key, versions }).versions[number - 1]!)
 }
 
 /** Erases the material of versions whose time has come. Run when the file is opened. */

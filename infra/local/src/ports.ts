@@ -28,7 +28,8 @@ function messageFor({ service, port, host, flag, variable }: WantedPort, code: s
       : code === 'EACCES'
         ? `port ${port} is reserved by the system`
         : `${host}:${port} cannot be listened on (${code})`
-  return `${service} cannot start: ${why}. Stop that program, or move ${service}: npm start -- --${flag} ${other} (or ${variable}=${other}).`
+  const move = `npm start -- --${flag} ${other} (or ${variable}=${other})`
+  return `${service} cannot start: ${why}. Stop that program, or move ${service}: ${move}.`
 }
 
 /** The code of the error that listening ends with, if it does. */

@@ -5,7 +5,7 @@ export type Drain = {
   readonly draining: () => boolean
   /** counts `work` until it settles; answers `work` */
   readonly track: <T>(work: Promise<T>) => Promise<T>
-  /** From now on {@link Drain.draining}. Answers when all work has settled (`idle`) or `capMs` have passed (`capped`). */
+  /** From now on `draining()`. Answers when all work has settled (`idle`) or `capMs` have passed (`capped`). */
   readonly drain: (capMs: number) => Promise<'idle' | 'capped'>
 }
 

@@ -1,6 +1,6 @@
 import { isNativeError } from 'node:util/types'
 
-/** A field with such a name is not logged, whatever it holds. Better a public share too few than a private one too many. */
+/** A field with such a name is not logged. Better a public share too few than a private one too many. */
 const SECRET_NAME =
   /secret|share|token|ticket|authorization|cookie|passw|passphrase|private|credential|mnemonic|seed|plaintext|twofactor|totp|otp$|pin$|recovery|apikey|jwk$/i
 

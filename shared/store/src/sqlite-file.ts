@@ -53,7 +53,7 @@ function makePrivate(path: string): void {
 
 function prepare(db: DatabaseSync): void {
   patiently(() => db.exec('PRAGMA journal_mode = WAL'))
-  // FULL: a commit is on the disk when it returns; fullfsync: also on macOS; secure_delete: what is erased is overwritten
+  // FULL: a commit is on the disk when it returns; fullfsync: also on macOS; secure_delete: the erased is overwritten
   db.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF')
   patiently(() => {
     const found = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])

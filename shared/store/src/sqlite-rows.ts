@@ -11,7 +11,7 @@ export type Row = {
   readonly text: string
 }
 
-/** The rows of the file. Everything here is synchronous: nothing can come between the steps of {@link Rows.atomically}. */
+/** The rows of the file. All is synchronous: nothing can come between the steps of {@link Rows.atomically}. */
 export type Rows = {
   readonly read: (ref: Ref) => Row | undefined
   /** inserts or replaces, under a version never used before */

@@ -59,8 +59,8 @@ export type Transaction = {
 }
 
 /**
- * Documents by collection and id, on SQLite or Firestore. Every promise that resolves is durable. An expired document is
- * absent to every call. Data is copied in and out.
+ * Documents by collection and id, on SQLite or Firestore. What a resolved promise wrote is durable. An expired document
+ * is absent to every call. Data is copied in and out.
  *
  * @throws {StoreError} the codes named at each call, and UNAVAILABLE from any
  * @throws {TypeError} for a document that is not {@link Data}; {RangeError} for one above {@link MAX_DOCUMENT_BYTES}
