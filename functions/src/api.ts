@@ -2,27 +2,37 @@ import { createLog, type Handler, handle, healthRoutes } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import type { FunctionsConfig } from './config.ts'
 import { withCors } from './cors.ts'
-import type { Parts } from './parts.ts'
+import type { Endpoints } from './endpoints.ts'
+import type { Ports } from './ports.ts'
 import { apiRoutes } from './routes.ts'
 
 /** Signing waits for Sigpair and then for the chain; past this the caller repeats the request for its result. */
 const DEADLINE_MS = limits.INTERNAL_CALL_MS + 4_000
 
+/** What the routes stand on, once somebody needed it. */
+export type Opened = { readonly ports: Ports; readonly endpoints: Endpoints; readonly checkStore: () => Promise<void> }
+
 /** Serves the backend. Nothing is opened, and nothing heavy loaded, before the first request needs it. */
 export function createApi(config: FunctionsConfig): Handler {
+  const { hosts, origins } = config
   const log = createLog({ name: 'functions', level: config.logLevel })
-  const parts = once(async () => (await import('./parts.ts')).openParts(config))
-  const ready = healthRoutes({ store: async () => (await parts()).checkStore() })
-  const routes = [...ready, ...apiRoutes(parts)]
-  const deps = { log, hosts: config.hosts, origins: config.origins, deadlineMs: DEADLINE_MS }
-  return withCors(handle(routes, deps), config.origins)
+  const opened = once(() => open(config))
+  const health = healthRoutes({ store: async () => (await opened()).checkStore() })
+  const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
+  return withCors(handle([...health, ...apiRoutes(opened)], deps), origins)
+}
+
+async function open(config: FunctionsConfig): Promise<Opened> {
+  const [{ openPorts, checkStore }, { connect }] = await Promise.all([import('./ports.ts'), import('./endpoints.ts')])
+  const ports = await openPorts(config)
+  return { ports, endpoints: connect(ports), checkStore: () => checkStore(ports) }
 }
 
 /** Opens once; a failure is forgotten, so that the next request tries again. */
-function once(open: () => Promise<Parts>): () => Promise<Parts> {
-  let opened: Promise<Parts> | undefined
+function once<T>(act: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
   return () => {
-    opened ??= open().catch((cause: unknown) => {
+    opened ??= act().catch((cause: unknown) => {
       opened = undefined
       throw cause
     })

@@ -41,7 +41,7 @@ const variables = z.object({
   }),
   DUO_NODE_URL: envUrl('http', 'https').meta({ description: 'duo-node', example: 'http://127.0.0.1:3001' }),
   SIGPAIR_URL: envUrl('ws', 'wss').meta({ description: 'Sigpair as devices reach it', example: 'ws://127.0.0.1:8080' }),
-  CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url())).meta({
+  CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url({ protocol: /^https?$/ }))).meta({
     description: 'JSON-RPC URL of each chain by its id, a JSON object',
     example: '{"31337":"http://127.0.0.1:8545"}',
   }),

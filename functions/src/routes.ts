@@ -18,35 +18,50 @@ import {
   transactionResponse,
 } from '@tandem/wire'
 import { z } from 'zod'
-import { cloudPublicKey } from './http/cloud-public-key.ts'
-import { createProfile } from './http/create-profile.ts'
-import { getTransaction } from './http/get-transaction.ts'
-import { issueTicket } from './http/issue-ticket.ts'
-import { prepareTransaction } from './http/prepare-transaction.ts'
-import { getProfile, listProfiles } from './http/profiles.ts'
-import { sign } from './http/sign.ts'
-import { signMessage } from './http/sign-message.ts'
-import type { Parts } from './parts.ts'
+import type { Opened } from './api.ts'
+import type { Endpoints } from './endpoints.ts'
 
-type Open = () => Promise<Parts>
+type Open = () => Promise<Opened>
 
 /** Every endpoint of the backend, and what it takes and answers. Source: docs/spec/flows.md. */
-export function apiRoutes(parts: Open): Route[] {
-  return [...mpcRoutes(parts), ...profileRoutes(parts), ...transactionRoutes(parts)]
+export function apiRoutes(opened: Open): Route[] {
+  const api: Api = {
+    caller: async ({ headers }) => {
+      const token = bearerToken(headers.authorization)
+      return (await opened()).ports.verifyUser(token)
+    },
+    answer: async (act) => ok(await act((await opened()).endpoints)),
+    answerOnce: async (call, act) => {
+      const { ports, endpoints } = await opened()
+      return idempotent(ports.store, { ...call, user: call.caller.sub }, async () => ok(await act(endpoints)))
+    },
+  }
+  return [...mpcRoutes(api), ...profileRoutes(api), ...transactionRoutes(api)]
 }
+
+type Act = (endpoints: Endpoints) => Promise<object>
+
+type Api = {
+  /** The user whose token came with the request. @throws {WireError} `UNAUTHENTICATED` */
+  readonly caller: (incoming: Incoming) => Promise<Caller>
+  readonly answer: (act: Act) => Promise<Answer>
+  /** Answers a repetition with the same `Idempotency-Key` as it answered the first. */
+  readonly answerOnce: (call: Incoming & { readonly caller: Caller }, act: Act) => Promise<Answer>
+}
+
+const ok = (body: object): Answer => ({ status: 200, body })
 
 const profileParams = z.strictObject({ id: profileIdField })
 const sessionParams = z.strictObject({ sessionId: sessionIdField })
 
-function mpcRoutes(parts: Open): Route[] {
-  const caller = authenticated(parts)
+function mpcRoutes({ caller, answer, answerOnce }: Api): Route[] {
   return [
     route({
       method: 'GET',
       path: '/api/v1/mpc/cloud-public-key',
       caller,
       response: cloudPublicKeyResponse,
-      handle: async () => ok(await cloudPublicKey((await parts()).endpoints)()),
+      handle: () => answer((endpoints) => endpoints.cloudPublicKey()),
     }),
     route({
       method: 'POST',
@@ -55,7 +70,7 @@ function mpcRoutes(parts: Open): Route[] {
       body: ticketRequest,
       response: ticketResponse,
       // Repeating costs another ticket, and a stored ticket is one more to lose: no idempotency key.
-      handle: async (call) => ok(await issueTicket((await parts()).endpoints)(call.caller, call.body)),
+      handle: (call) => answer((endpoints) => endpoints.issueTicket(call.caller, call.body)),
     }),
     route({
       method: 'POST',
@@ -63,7 +78,7 @@ function mpcRoutes(parts: Open): Route[] {
       caller,
       body: signRequest,
       response: signResponse,
-      handle: (call) => repeatable(parts, call, ({ endpoints }) => sign(endpoints)(call.caller, call.body)),
+      handle: (call) => answerOnce(call, (endpoints) => endpoints.sign(call.caller, call.body)),
     }),
     route({
       method: 'POST',
@@ -71,14 +86,12 @@ function mpcRoutes(parts: Open): Route[] {
       caller,
       body: signMessageRequest,
       response: signMessageResponse,
-      handle: (call) =>
-        repeatable(parts, call, ({ endpoints }) => signMessage(endpoints.messages)(call.caller, call.body)),
+      handle: (call) => answerOnce(call, (endpoints) => endpoints.signMessage(call.caller, call.body)),
     }),
   ]
 }
 
-function profileRoutes(parts: Open): Route[] {
-  const caller = authenticated(parts)
+function profileRoutes({ caller, answer, answerOnce }: Api): Route[] {
   return [
     route({
       method: 'POST',
@@ -87,7 +100,7 @@ function profileRoutes(parts: Open): Route[] {
       body: createProfileRequest,
       response: createProfileResponse,
       handle: async (call) => ({
-        ...(await repeatable(parts, call, ({ endpoints }) => createProfile(endpoints)(call.caller, call.body))),
+        ...(await answerOnce(call, (endpoints) => endpoints.createProfile(call.caller, call.body))),
         status: 201,
       }),
     }),
@@ -96,7 +109,7 @@ function profileRoutes(parts: Open): Route[] {
       path: '/api/v1/profiles',
       caller,
       response: profilesResponse,
-      handle: async (call) => ok(await listProfiles((await parts()).endpoints)(call.caller)),
+      handle: (call) => answer((endpoints) => endpoints.listProfiles(call.caller)),
     }),
     route({
       method: 'GET',
@@ -104,13 +117,12 @@ function profileRoutes(parts: Open): Route[] {
       caller,
       params: profileParams,
       response: profileResponse,
-      handle: async (call) => ok(await getProfile((await parts()).endpoints)(call.caller, call.params.id)),
+      handle: (call) => answer((endpoints) => endpoints.getProfile(call.caller, call.params.id)),
     }),
   ]
 }
 
-function transactionRoutes(parts: Open): Route[] {
-  const caller = authenticated(parts)
+function transactionRoutes({ caller, answer, answerOnce }: Api): Route[] {
   return [
     route({
       method: 'POST',
@@ -120,9 +132,7 @@ function transactionRoutes(parts: Open): Route[] {
       body: prepareTransactionRequest,
       response: prepareTransactionResponse,
       handle: (call) =>
-        repeatable(parts, call, ({ endpoints }) =>
-          prepareTransaction(endpoints)(call.caller, call.params.id, call.body),
-        ),
+        answerOnce(call, (endpoints) => endpoints.prepareTransaction(call.caller, call.params.id, call.body)),
     }),
     route({
       method: 'GET',
@@ -130,27 +140,7 @@ function transactionRoutes(parts: Open): Route[] {
       caller,
       params: sessionParams,
       response: transactionResponse,
-      handle: async (call) => ok(await getTransaction((await parts()).endpoints)(call.caller, call.params.sessionId)),
+      handle: (call) => answer((endpoints) => endpoints.getTransaction(call.caller, call.params.sessionId)),
     }),
   ]
 }
-
-/** The user whose token came with the request. @throws {WireError} `UNAUTHENTICATED` */
-function authenticated(parts: Open) {
-  return async ({ headers }: Incoming): Promise<Caller> => {
-    const token = bearerToken(headers.authorization)
-    return (await parts()).verifyUser(token)
-  }
-}
-
-/** Answers a repetition with the same `Idempotency-Key` as it answered the first. */
-async function repeatable(
-  parts: Open,
-  call: Incoming & { readonly caller: Caller },
-  work: (parts: Parts) => Promise<object>,
-): Promise<Answer> {
-  const opened = await parts()
-  return idempotent(opened.store, { ...call, user: call.caller.sub }, async () => ok(await work(opened)))
-}
-
-const ok = (body: object): Answer => ({ status: 200, body })

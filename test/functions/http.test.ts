@@ -1,9 +1,10 @@
 import { request } from 'node:http'
 import type { Problem } from '@tandem/wire'
 import { UnsecuredJWT } from 'jose'
+import { type Api, apiAt } from './backend.ts'
 import { type Framework, startFramework } from './framework.ts'
 import type { HeldKey } from './key-holder.ts'
-import { type Api, apiAt, profileRequest, startWorld, type World } from './world.ts'
+import { profileRequest, startWorld, type World } from './world.ts'
 
 let world: World
 let framework: Framework

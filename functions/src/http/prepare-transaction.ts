@@ -40,41 +40,48 @@ export const prepareTransaction =
     profileId: string,
     request: PrepareTransactionRequest,
   ): Promise<PrepareTransactionResponse> => {
-    const profile = await deps.requireProfile(caller.sub, profileId)
     const { path = [], chainId } = request
+    const profile = await deps.requireProfile(caller.sub, profileId)
     const from = await deps.walletAddress(profile, path)
     const account = { chainId, address: from }
-    const open = await deps.completeTransaction(from, request)
+    const filled = await deps.completeTransaction(from, request)
 
     await deps.settleOverdue(caller, account)
     const sessionId = deps.newSessionId()
     const until = deps.now() + limits.SESSION_SECONDS * 1000
     const nonce = await deps.reserveNonce(account, { sessionId, until })
     try {
-      const unsignedTx: UnsignedTx = { ...open, nonce }
-      const payload = { kind: 'transaction', unsignedTx } as const
-      const answer = await deps.openSession(caller, { sessionId, keyId: profile.keyId, path, payload })
-      const digest = agreed(answer.digest, await deps.digestOf(unsignedTx))
-      const expiresAt = Math.min(answer.expiresAt, Math.floor(until / 1000))
-      await deps.createSession({
-        kind: 'transaction',
-        sessionId,
-        owner: caller.sub,
-        profileId,
-        keyId: profile.keyId,
-        path,
-        from,
-        digest,
-        expiresAt,
-        unsignedTx,
-        state: { status: 'prepared' },
-      })
-      return { unsignedTx, sessionId, digest, rhoS: answer.rhoS, path, expiresAt }
+      return await open(deps, caller, profile, { sessionId, from, path, until, unsignedTx: { ...filled, nonce } })
     } catch (cause) {
       await deps.freeNonce(account, sessionId)
       throw cause
     }
   }
+
+type Opening = {
+  readonly sessionId: string
+  readonly from: string
+  readonly path: readonly number[]
+  /** ms since 1970 */
+  readonly until: number
+  readonly unsignedTx: UnsignedTx
+}
+
+/** First Sigpair's session, then ours: what we answer can be signed. */
+async function open(
+  deps: PrepareTransactionDeps,
+  caller: Caller,
+  { profileId, keyId }: Profile,
+  { sessionId, from, path, until, unsignedTx }: Opening,
+): Promise<PrepareTransactionResponse> {
+  const payload = { kind: 'transaction', unsignedTx } as const
+  const answer = await deps.openSession(caller, { sessionId, keyId, path: [...path], payload })
+  const digest = agreed(answer.digest, await deps.digestOf(unsignedTx))
+  const expiresAt = Math.min(answer.expiresAt, Math.floor(until / 1000))
+  const session = { sessionId, owner: caller.sub, profileId, keyId, path, from, digest, expiresAt, unsignedTx }
+  await deps.createSession({ ...session, kind: 'transaction', state: { status: 'prepared' } })
+  return { unsignedTx, sessionId, digest, rhoS: answer.rhoS, path: [...path], expiresAt }
+}
 
 /** Whoever decodes the transaction differently must not sign it. */
 export function agreed(sigpairs: string, ours: string): string {

@@ -27,6 +27,7 @@ export type Profiles = {
   readonly require: (owner: string, profileId: string) => Promise<Profile>
   /** @throws {WireError} `NOT_FOUND` */
   readonly requireByKey: (owner: string, keyId: string) => Promise<Profile>
+  /** oldest first */
   readonly list: (owner: string) => Promise<readonly Profile[]>
 }
 

@@ -1,0 +1,123 @@
+import { issueTicket as issueToken } from '@tandem/service'
+import { limits } from '@tandem/wire'
+import { completeTransaction } from './complete-transaction.ts'
+import { cloudPublicKey } from './http/cloud-public-key.ts'
+import { createProfile } from './http/create-profile.ts'
+import { getTransaction } from './http/get-transaction.ts'
+import { type IssueTicketDeps, issueTicket } from './http/issue-ticket.ts'
+import { type PrepareTransactionDeps, prepareTransaction } from './http/prepare-transaction.ts'
+import { getProfile } from './http/get-profile.ts'
+import { listProfiles } from './http/list-profiles.ts'
+import { sign } from './http/sign.ts'
+import { type SignMessageDeps, signMessage } from './http/sign-message.ts'
+import { newSessionId } from './ports/sessions.ts'
+import type { Account } from './ports/nonces.ts'
+import type { Ports } from './ports.ts'
+import { settleOverdue } from './settle.ts'
+import type { SubmitDeps } from './submit.ts'
+
+/** Every endpoint, holding exactly what it may do to the world. */
+export function connect(ports: Ports) {
+  const { sigpair, profiles, sessions, chainOf, now } = ports
+  const submitting = submitDeps(ports)
+  return {
+    cloudPublicKey: cloudPublicKey({ readIdentity: sigpair.readIdentity }),
+    issueTicket: issueTicket(ticketDeps(ports)),
+    createProfile: createProfile({
+      commitKey: sigpair.commitKey,
+      addressOf: async (publicKey) => (await evm()).addressOf(publicKey),
+      saveProfile: profiles.save,
+      now,
+    }),
+    getProfile: getProfile({ requireProfile: profiles.require, readKey: sigpair.readKey }),
+    listProfiles: listProfiles({ listProfiles: profiles.list, readKey: sigpair.readKey }),
+    prepareTransaction: prepareTransaction(prepareDeps(ports, submitting)),
+    getTransaction: getTransaction({
+      requireTransaction: sessions.requireTransaction,
+      receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),
+      now,
+    }),
+    sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
+    signMessage: signMessage(messageDeps(ports)),
+  }
+}
+
+export type Endpoints = ReturnType<typeof connect>
+
+/** Loaded by the first request that needs it. */
+const evm = () => import('./evm.ts')
+
+const countsOf = async ({ chainOf }: Ports, { chainId, address }: Account) => (await chainOf(chainId)).countsOf(address)
+
+function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now }: Ports): IssueTicketDeps {
+  return {
+    requireProfileOfKey: profiles.requireByKey,
+    requireSession: sessions.require,
+    pinNonce: nonces.pin,
+    readKey: sigpair.readKey,
+    readIdentity: sigpair.readIdentity,
+    signTicket: async (grant) => {
+      const at = now()
+      const expiresAt = Math.floor(at / 1000) + limits.TICKET_SECONDS
+      return { ticket: await issueToken(key, grant, at), expiresAt }
+    },
+    sigpairUrl,
+  }
+}
+
+function submitDeps({ sigpair, sessions, nonces, chainOf, exclusively }: Ports): SubmitDeps {
+  return {
+    exclusively,
+    pinNonce: nonces.pin,
+    freeNonce: nonces.free,
+    completeSession: sigpair.completeSession,
+    assemble: async ({ unsignedTx, digest, from }, signature) => {
+      const { signedTransaction, verifiedSignature } = await evm()
+      return signedTransaction(unsignedTx, verifiedSignature(digest, signature, from))
+    },
+    broadcast: async (chainId, raw, txHash) => (await chainOf(chainId)).broadcast(raw, txHash),
+    advance: sessions.advance,
+  }
+}
+
+function prepareDeps(ports: Ports, submitting: SubmitDeps): PrepareTransactionDeps {
+  const { sigpair, profiles, sessions, nonces, chainOf, now } = ports
+  const settling = {
+    ...submitting,
+    overdueNonces: nonces.overdue,
+    countsOf: (account: Account) => countsOf(ports, account),
+    requireTransaction: sessions.requireTransaction,
+  }
+  return {
+    requireProfile: profiles.require,
+    walletAddress: async (profile, path) => (await evm()).walletAddress(profile, path),
+    completeTransaction: async (from, request) => {
+      const to = (await evm()).checksummed(request.to)
+      return completeTransaction(await chainOf(request.chainId), from, to, request)
+    },
+    settleOverdue: (caller, account) => settleOverdue(settling, caller, account),
+    reserveNonce: (account, session) => nonces.reserve(account, session, () => countsOf(ports, account)),
+    freeNonce: nonces.free,
+    openSession: sigpair.openSession,
+    digestOf: async (tx) => (await evm()).transactionDigest(tx),
+    createSession: sessions.create,
+    newSessionId,
+    now,
+  }
+}
+
+function messageDeps({ sigpair, profiles, sessions, exclusively, now }: Ports): SignMessageDeps {
+  return {
+    requireProfile: profiles.require,
+    openSession: sigpair.openSession,
+    completeSession: sigpair.completeSession,
+    digestOf: async (message) => (await evm()).messageDigest(message),
+    verifiedSignature: async (...signed) => (await evm()).verifiedSignature(...signed),
+    exclusively,
+    createSession: sessions.create,
+    requireMessage: sessions.requireMessage,
+    setSignature: sessions.setSignature,
+    newSessionId,
+    now,
+  }
+}

@@ -1,0 +1,52 @@
+import { loadOrCreateSigningKey, oidcVerifier, type SigningKey } from '@tandem/service'
+import { openSqlite, ref, type Store } from '@tandem/store'
+import type { FunctionsConfig } from './config.ts'
+import { type Chain, chains } from './ports/chain.ts'
+import { claims } from './ports/claims.ts'
+import { type DuoNode, duoNode } from './ports/duo-node.ts'
+import { type Nonces, nonces } from './ports/nonces.ts'
+import { type Profiles, profiles } from './ports/profiles.ts'
+import { type Sessions, sessions } from './ports/sessions.ts'
+
+/** The world behind the endpoints, opened. */
+export type Ports = {
+  readonly store: Store
+  /** signs tickets and service tokens */
+  readonly key: SigningKey
+  readonly verifyUser: ReturnType<typeof oidcVerifier>
+  readonly sigpair: DuoNode
+  /** where devices reach Sigpair */
+  readonly sigpairUrl: string
+  readonly chainOf: (chainId: number) => Promise<Chain>
+  readonly nonces: Nonces
+  readonly profiles: Profiles
+  readonly sessions: Sessions
+  readonly exclusively: ReturnType<typeof claims>
+  /** ms since 1970 */
+  readonly now: () => number
+}
+
+/** @throws what a missing file, a locked database or a wrong key file throws */
+export async function openPorts(config: FunctionsConfig): Promise<Ports> {
+  const key = await loadOrCreateSigningKey(config.signingKeyFile)
+  const store = openSqlite({ path: config.storePath })
+  const now = Date.now
+  return {
+    store,
+    key,
+    verifyUser: oidcVerifier({ issuers: config.issuers }),
+    sigpair: duoNode({ url: config.duoNodeUrl, key }),
+    sigpairUrl: config.sigpairUrl,
+    chainOf: chains(config.chains),
+    nonces: nonces(store, now),
+    profiles: profiles(store),
+    sessions: sessions(store),
+    exclusively: claims(store, now),
+    now,
+  }
+}
+
+/** For `GET /health/ready`. */
+export async function checkStore({ store }: Ports): Promise<void> {
+  await store.get(ref('health', 'probe'))
+}
