@@ -5,14 +5,9 @@ import { createSealer } from '../../sigpair/src/seal.ts'
 import { median, medianMs, progress, type Row } from './measure.ts'
 import { generate, open, presignBoth, rng, signOnline } from './parties.ts'
 
-const KEYGEN_RUNS = { warmUp: 1, timed: 3 }
-const SIGN_RUNS = { warmUp: 40, timed: 61 }
-const ONLINE_RUNS = { warmUp: 100, timed: 201 }
-const BASE_RUNS = { warmUp: 200, timed: 301 }
-
 /**
  * The rows of computation: both parties one after the other on one thread, every message serialised and parsed, every
- * signature verified. Pairs are open, as they are throughout a dialogue.
+ * signature verified. Pairs are open, as they are throughout a dialogue; what opening takes is told on the way.
  */
 export async function cryptoRows(): Promise<Row[]> {
   const baseMs = [baseMult()]
@@ -41,7 +36,7 @@ export async function cryptoRows(): Promise<Row[]> {
 function baseMult(): number {
   const scalars = Array.from({ length: 64 }, () => randomScalar(rng))
   let next = 0
-  return medianMs(BASE_RUNS, () => {
+  return medianMs(() => {
     noble.mulBase(scalars[next++ % scalars.length]!)
   })
 }
@@ -57,20 +52,25 @@ type Times = {
 function measure(backend: Backend): Times {
   progress(`${backend.name}: generating keys`)
   let results = generate(backend)
-  const keygen = medianMs(KEYGEN_RUNS, () => {
+  const keygen = medianMs(() => {
     results = generate(backend)
   })
 
+  let keys = results.map((result) => open(backend, result))
+  const opening = medianMs(() => {
+    keys = results.map((result) => open(backend, result))
+  })
+  progress(`${backend.name}: both parties open the pair in ${opening.toFixed(1)} ms, once per dialogue`)
+
   progress(`${backend.name}: signing`)
-  const keys = results.map((result) => open(backend, result))
   const sign = () => {
     const { presignatures, bytes } = presignBoth(backend, keys)
     return bytes + signOnline(backend, keys[0]!, presignatures).bytes
   }
-  const full = medianMs(SIGN_RUNS, sign)
+  const full = medianMs(sign)
 
   const { presignatures } = presignBoth(backend, keys)
-  const online = medianMs(ONLINE_RUNS, () => signOnline(backend, keys[0]!, presignatures))
+  const online = medianMs(() => signOnline(backend, keys[0]!, presignatures))
   return { keygen, full, online, wireBytes: sign(), result: results[0]! }
 }
 

@@ -1,18 +1,23 @@
 /** One line of the result. The names are fixed: others compare them across runs. */
 export type Row = { readonly name: string; readonly value: number; readonly unit: 'ms' | 'bytes' }
 
-export type Runs = { readonly warmUp: number; readonly timed: number }
+/** The thread's clock may tick in steps of some milliseconds. */
+const BATCH_MS = 200
+const BATCHES = 7
 
-/** The median of the times of `act`, in milliseconds: a busy machine only ever makes a run slower. */
-export function medianMs({ warmUp, timed }: Runs, act: () => void): number {
-  for (let i = 0; i < warmUp; i++) act()
-  return median(
-    Array.from({ length: timed }, () => {
-      const start = performance.now()
-      act()
-      return performance.now() - start
-    }),
-  )
+/**
+ * What `act` takes, in milliseconds of this thread: on an idle machine the same as the clock's, on a busy one without the
+ * time others had the processor. The median of seven batches, each long enough for a coarse clock, after one that warms up.
+ */
+export function medianMs(act: () => void): number {
+  const repeats = Math.max(1, Math.round(BATCH_MS / wallMs(act)))
+  const batch = () => {
+    const start = threadMs()
+    for (let i = 0; i < repeats; i++) act()
+    return (threadMs() - start) / repeats
+  }
+  batch()
+  return median(Array.from({ length: BATCHES }, batch))
 }
 
 export function median(values: readonly number[]): number {
@@ -22,4 +27,21 @@ export function median(values: readonly number[]): number {
 /** To standard error: standard output is the result. */
 export function progress(text: string): void {
   process.stderr.write(`${text}\n`)
+}
+
+/** A first guess, with the compiler warm. */
+function wallMs(act: () => void): number {
+  act()
+  const start = performance.now()
+  let runs = 0
+  do {
+    act()
+    runs++
+  } while (performance.now() - start < BATCH_MS)
+  return (performance.now() - start) / runs
+}
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
