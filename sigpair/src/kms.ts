@@ -1,4 +1,5 @@
 import type { KeyManagementServiceClient } from '@google-cloud/kms'
+import { UsageError } from '@tandem/rounds'
 import { WireError } from '@tandem/wire'
 import { crc32c } from './crc32c.ts'
 
@@ -28,16 +29,21 @@ const ATTEMPTS = 3
 
 const INVALID_ARGUMENT = 3
 
+const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
+
 /**
  * The real Cloud KMS client, loaded on first use: it costs 140 ms that a start without traffic need not pay.
  *
  * All functions @throws {WireError} `INVALID_KEY_SHARE` when KMS says that ciphertext and aad do not belong together,
  * `UNAVAILABLE` for everything else, an answer that fails its checksums included
  *
+ * @throws {UsageError} for plain TCP to another machine
+ *
  * Source: docs/spec/storage.md, section 2.
  */
 export function createKms(options: KmsOptions): Kms {
-  const { keyName } = options
+  const { keyName, endpoint, insecure } = options
+  if (insecure && !LOOPBACK.includes(endpoint ?? '')) throw new UsageError('KMS without TLS is for loopback only')
   let connecting: Promise<KeyManagementServiceClient> | undefined
   const client = async () => (connecting ??= connect(options))
 

@@ -1,4 +1,4 @@
-import { crc32c, createSealer, type SealContext, type Sealed, type Sealer } from '@tandem/sigpair'
+import { crc32c, createKms, createSealer, type SealContext, type Sealed, type Sealer } from '@tandem/sigpair'
 import { KeyManagementServiceClient } from '@google-cloud/kms'
 import { credentials } from '@grpc/grpc-js'
 import { LOCAL_KEY } from '@tandem/local'
@@ -152,4 +152,10 @@ test('a KMS that is not there is UNAVAILABLE, in seconds', async () => {
   const client = clientOf(gone.port)
   await expect(createSealer(client).seal(context, secret())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await client.close()
+})
+
+test('plain TCP to another machine is refused', () => {
+  const elsewhere = { keyName: LOCAL_KEY, insecure: true }
+  expect(() => createKms({ ...elsewhere, endpoint: 'kms.example.com' })).toThrow('loopback')
+  expect(() => createKms(elsewhere)).toThrow('loopback')
 })
