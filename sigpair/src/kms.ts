@@ -29,7 +29,7 @@ const ATTEMPTS = 3
 
 const INVALID_ARGUMENT = 3
 
-const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
+const LOOPBACK: readonly string[] = ['127.0.0.1', '[::1]', 'localhost']
 
 /**
  * The real Cloud KMS client, loaded on first use: it costs 140 ms that a start without traffic need not pay.
