@@ -86,7 +86,7 @@ function prepareDeps(ports: Ports, submitting: SubmitDeps): PrepareTransactionDe
     ...submitting,
     overdueNonces: nonces.overdue,
     countsOf: (account: Account) => countsOf(ports, account),
-    requireTransaction: sessions.requireTransaction,
+    findSession: sessions.find,
   }
   return {
     requireProfile: profiles.require,

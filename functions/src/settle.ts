@@ -2,14 +2,14 @@ import { ERRORS, WireError } from '@tandem/wire'
 import type { Caller } from '@tandem/service'
 import type { Counts } from './ports/chain.ts'
 import { type Account, OVERDUE_MS, type Reservation } from './ports/nonces.ts'
-import type { TransactionSession, TransactionState } from './ports/sessions.ts'
+import type { Session, TransactionSession, TransactionState } from './ports/sessions.ts'
 import { accountOf, type SubmitDeps, send } from './submit.ts'
 
 export type SettleDeps = Pick<SubmitDeps, 'advance' | 'broadcast' | 'freeNonce'> & {
   /** pinned reservations whose sessions ended at least `ms` ago */
   readonly overdueNonces: (account: Account, ms: number) => Promise<readonly Reservation[]>
   readonly countsOf: (account: Account) => Promise<Counts>
-  readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
+  readonly findSession: (owner: string, sessionId: string) => Promise<Session | undefined>
 }
 
 /**
@@ -24,7 +24,11 @@ export async function settleOverdue(deps: SettleDeps, caller: Caller, account: A
   if (overdue.length === 0) return
   const { pending } = await deps.countsOf(account)
   for (const { nonce, sessionId } of overdue) {
-    if (nonce >= pending) await settle(deps, await deps.requireTransaction(caller.sub, sessionId))
+    if (nonce < pending) continue
+    const session = await deps.findSession(caller.sub, sessionId)
+    if (session?.kind === 'transaction') await settle(deps, session)
+    // Never signed, and forgotten since.
+    else await deps.freeNonce(account, sessionId)
   }
 }
 

@@ -64,7 +64,7 @@ export async function pipeline(anvil: Anvil): Promise<Pipeline> {
         signedTransaction(unsignedTx, verifiedSignature(digest, signature, from)),
       broadcast: (_, raw, txHash) => chainOver(anvil.call).broadcast(raw, txHash),
       advance: open.advance,
-      requireTransaction: open.requireTransaction,
+      findSession: open.find,
     }
   }
   const mortal = killable(store)

@@ -68,6 +68,14 @@ test('a dropped transaction that the node now refuses has failed', async () => {
   expect(await world.reserve()).toBe(0)
 })
 
+test('a session that was forgotten leaves its nonce', async () => {
+  await attemptAndWait({ completeSession: () => Promise.reject(new WireError('DUO_NODE_UNAVAILABLE')) })
+  world.clock.now += 24 * 3_600_000
+  await settle()
+  expect(await world.reserve()).toBe(0)
+  await expect(world.reload(session)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+})
+
 test('while the chain does not answer nothing is settled and nothing is given out', async () => {
   await attemptAndWait({ broadcast: async () => undefined })
   await expect(settle({ broadcast: unavailable })).rejects.toMatchObject({ code: 'CHAIN_UNAVAILABLE' })

@@ -72,6 +72,7 @@ beforeAll(async () => {
   await anvil.fund(wallet.address)
 })
 afterAll(async () => {
+  await client.close()
   await backend.close()
   await anvil.stop()
 })

@@ -45,9 +45,11 @@ export type MessageSession = SessionBase & {
 
 export type Session = TransactionSession | MessageSession
 
-/** Sessions as one user sees them. Every call throws `NOT_FOUND` for what is not his, as if it were absent. */
+/** Sessions as one user sees them: what is not his is absent. `require…` throw `NOT_FOUND`. */
 export type Sessions = {
+  /** A session that nobody takes further is forgotten a day after its end. */
   readonly create: (session: Session) => Promise<void>
+  readonly find: (owner: string, sessionId: string) => Promise<Session | undefined>
   readonly require: (owner: string, sessionId: string) => Promise<Session>
   readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
   readonly requireMessage: (owner: string, sessionId: string) => Promise<MessageSession>
@@ -63,25 +65,32 @@ export function newSessionId(): string {
   return `ses_${randomBytes(16).toString('base64url')}`
 }
 
+/** How long a repetition still finds the session of a text, and one that was never signed. */
+const REMEMBERED_MS = 24 * 3_600_000
+
+const endOf = ({ expiresAt }: Session) => ({ expireAt: expiresAt * 1000 + REMEMBERED_MS })
+
 export function sessions(store: Store): Sessions {
-  const find = async (owner: string, sessionId: string) => {
-    const doc = await store.get(refOf(owner, sessionId))
-    if (doc === undefined) throw new WireError('NOT_FOUND')
-    return doc.data
+  const find = async (owner: string, sessionId: string) => (await store.get(refOf(owner, sessionId)))?.data
+  const require = async (owner: string, sessionId: string) => {
+    const session = await find(owner, sessionId)
+    if (session === undefined) throw new WireError('NOT_FOUND')
+    return session
   }
   return {
     create: async (session) => {
-      await store.create(refOf(session.owner, session.sessionId), session)
+      await store.create(refOf(session.owner, session.sessionId), session, endOf(session))
     },
-    require: find,
-    requireTransaction: async (owner, sessionId) => ofKind(await find(owner, sessionId), 'transaction'),
-    requireMessage: async (owner, sessionId) => ofKind(await find(owner, sessionId), 'message'),
+    find,
+    require,
+    requireTransaction: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'transaction'),
+    requireMessage: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'message'),
     advance: (session, next) => advance(store, session, next),
     setSignature: async (session, signature) => {
       const at = refOf(session.owner, session.sessionId)
       await store.transaction(async (tx) => {
         if ((await tx.get(at)) === undefined) throw new WireError('NOT_FOUND')
-        tx.update(at, { ...session, signature })
+        tx.update(at, { ...session, signature }, endOf(session))
       })
     },
   }
