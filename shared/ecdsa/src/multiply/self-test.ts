@@ -5,6 +5,8 @@ import { randomScalar, toBytes32 } from '../math/scalar.ts'
 import { openAlice, openBob, pprfReceive, pprfSend } from './pprf.ts'
 import { aliceCheck, aliceRespond, bobFinish, bobStart } from './rvole.ts'
 
+/** TH("kat"). Wrong digests are found before anything draws scalars from them, which might never end. */
+const EMPTY = 'e165adee15db00b5902c3e19a48d587215f2a9e07289b53b446eabf6346c2390'
 /** The end of the known-answer transcript; every earlier value enters these. All lines: test/vectors/rvole_kat_k4.json. */
 const KNOWN = {
   pprf: 'e50e7b4acc11124e5b8060048c80220d1a46180bf268600b66410d9add26177d',
@@ -30,6 +32,7 @@ const KNOWN = {
  */
 export function selfTest(sha: Sha2): boolean {
   try {
+    if (hex(TH(sha, 'kat')) !== EMPTY) return false
     const answers = replay(sha)
     return (Object.keys(KNOWN) as (keyof typeof KNOWN)[]).every((name) => hex(answers[name]) === KNOWN[name])
   } catch {
