@@ -28,9 +28,12 @@ export function checkReceipt(backend: Backend, keys: PinnedKeys, stage: DeviceEp
   const share = decodeShare(backend, stage.share)
   const statement = commitStatement(backend, { ...share, stageId: fromHex(stage.stageId) })
   const genuine = ed25519.verify(fromHex(receipt.signature), statement, keys.identity, { zip215: false })
-  if (!genuine)
-    throw new TandemError(
-      'ANSWER_REFUSED',
-      'The commit receipt is not signed by the pinned Sigpair; nothing was changed.',
-    ) // check L9
+  if (!genuine) throw unsigned() // check L9
+}
+
+function unsigned(): TandemError {
+  return new TandemError(
+    'ANSWER_REFUSED',
+    'The commit receipt is not signed by the pinned Sigpair; nothing was changed.',
+  )
 }
