@@ -4,16 +4,26 @@ import { readFile } from 'node:fs/promises'
 
 export type ServiceSpec = {
   readonly name: string
-  readonly command: string
   readonly args: readonly string[]
-  /** beside PATH and HOME, all the child sees */
+  /** beside PATH and HOME, all the process sees */
   readonly env: Readonly<Record<string, string>>
   readonly logFile: string
   /** answers 200 once the service works */
   readonly healthUrl: string
 }
 
-export type RunningService = { readonly name: string; readonly pid: number; readonly stop: () => Promise<void> }
+/** A service as a process of its own, to be started as often as it ends, always with the same environment. */
+export type Service = {
+  readonly name: string
+  /** of the last process that was started */
+  readonly pid: () => number
+  /** @throws {Error} with the last lines of its log, when it ends or is not ready in time */
+  readonly start: () => Promise<void>
+  /** SIGKILL: no farewell */
+  readonly kill: () => Promise<void>
+  /** SIGTERM: what is running may end */
+  readonly stop: () => Promise<void>
+}
 
 const READY_MS = 20_000
 const POLL_MS = 50
@@ -21,14 +31,33 @@ const POLL_MS = 50
 /** A drain takes at most 8 s; whoever is still there then is told to go at once. */
 const STOP_MS = 10_000
 
-/** @throws {Error} with the last lines of its log, when the service ends or is not ready in time */
-export async function startService(spec: ServiceSpec): Promise<RunningService> {
-  const { name, command, args, env, logFile } = spec
+export function serviceOf(spec: ServiceSpec): Service {
+  let child: ChildProcess | undefined
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (child !== undefined) await endProcess(child, signal)
+  }
+  return {
+    name: spec.name,
+    pid: () => child?.pid ?? 0,
+    start: async () => {
+      child = spawnService(spec)
+      await untilReady(spec, child)
+    },
+    kill: async () => end('SIGKILL'),
+    stop: async () => end('SIGTERM'),
+  }
+}
+
+function spawnService({ args, env, logFile }: ServiceSpec): ChildProcess {
   const log = createWriteStream(logFile, { flags: 'a' })
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(command, args, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.pipe(log, { end: false })
   child.stderr.pipe(log, { end: false })
+  return child
+}
+
+async function untilReady({ name, healthUrl, logFile }: ServiceSpec, child: ChildProcess): Promise<void> {
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => {
       resolve(error.message)
@@ -37,12 +66,10 @@ export async function startService(spec: ServiceSpec): Promise<RunningService> {
       resolve(`it ended with ${signal ?? `code ${code}`}`)
     })
   })
-  const why = await Promise.race([ready(spec.healthUrl), ended])
-  if (why !== undefined) {
-    await stop(child)
-    throw new Error(`${name} did not start: ${why}\n${await lastLines(logFile)}`)
-  }
-  return { name, pid: child.pid!, stop: async () => stop(child) }
+  const why = await Promise.race([ready(healthUrl), ended])
+  if (why === undefined) return
+  await endProcess(child, 'SIGTERM')
+  throw new Error(`${name} did not start: ${why}\n${await lastLines(logFile)}`)
 }
 
 async function ready(url: string): Promise<string | undefined> {
@@ -57,14 +84,14 @@ async function ready(url: string): Promise<string | undefined> {
   return `${url} did not answer within ${READY_MS / 1000} s`
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => {
       resolve()
     })
   })
-  child.kill('SIGTERM')
+  child.kill(signal)
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
   await gone
   clearTimeout(timer)

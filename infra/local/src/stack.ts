@@ -1,16 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
 import type { Pin } from '@tandem/client'
-import { loadOrCreateSigningKey } from '@tandem/service'
 import { cloudPublicKeyResponse } from '@tandem/wire'
-import { startAnvil } from './anvil.ts'
+import { type RunningChain, startAnvil } from './anvil.ts'
 import { type RunningIssuer, startIssuer } from './issuer.ts'
-import { LOCAL_KEY, startKms } from './kms.ts'
+import { startKms } from './kms.ts'
 import { PORT_FLAGS, type Ports } from './options.ts'
 import { portOf, requireFreePort } from './ports.ts'
-import { startService } from './service-process.ts'
+import { type Service, serviceOf } from './service-process.ts'
+import { planServices, type ServiceName, type ServicePlan } from './services.ts'
 import type { Teller } from './tell.ts'
 
 export type StackOptions = {
@@ -35,12 +33,13 @@ export type Stack = {
   readonly tokenOf: (user: string) => Promise<string>
   /** Sigpair's public keys, as an app would have them built in */
   readonly pin: () => Promise<Pin>
-  /** process ids by service, for whoever wants to end one */
-  readonly pids: ReadonlyMap<string, number>
+  /** for whoever wants to end one and start it again */
+  readonly service: (name: ServiceName) => Service
+  /** Starts one more process of a service, on the same databases. `env` says what is different, its PORT at least. */
+  readonly another: (name: ServiceName, env: Readonly<Record<string, string>>) => Promise<Service>
   readonly stop: () => Promise<void>
 }
 
-const ROOT = resolve(import.meta.dirname, '../../..')
 const AUDIENCE = 'tandem'
 
 /**
@@ -50,33 +49,28 @@ const AUDIENCE = 'tandem'
  */
 export async function startStack(options: StackOptions, tell: Pick<Teller, 'step'>): Promise<Stack> {
   const started: (() => Promise<void>)[] = []
-  const pids = new Map<string, number>()
   const stop = async () => {
     for (const end of started.splice(0).reverse()) await end()
   }
   try {
     await requireFreePorts(options)
-    return await startParts(options, tell, { started, pids, stop })
+    const world = await startWorld(options, tell, started)
+    return { ...(await startServices(options, world, tell, started)), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-type Running = {
-  readonly started: (() => Promise<void>)[]
-  readonly pids: Map<string, number>
-  readonly stop: () => Promise<void>
-}
+/** What a deployment finds around it. */
+type World = { readonly issuer: RunningIssuer; readonly chain: RunningChain }
 
-async function startParts(
-  options: StackOptions,
+async function startWorld(
+  { ports, directory, chainUrl }: StackOptions,
   tell: Pick<Teller, 'step'>,
-  { started, pids, stop }: Running,
-): Promise<Stack> {
-  const { ports, host, directory } = options
-  const logs = join(directory, 'logs')
-  await mkdir(logs, { recursive: true, mode: 0o700 })
+  started: (() => Promise<void>)[],
+): Promise<World> {
+  await mkdir(logsOf(directory), { recursive: true, mode: 0o700 })
   // A KMS and an issuer on this machine: no library needs to ask for Google's metadata.
   process.env['METADATA_SERVER_DETECTION'] = 'none'
 
@@ -97,23 +91,36 @@ async function startParts(
     async () =>
       startAnvil({
         port: ports.chain,
-        logFile: join(logs, 'anvil.log'),
-        ...(options.chainUrl === undefined ? {} : { rpcUrl: options.chainUrl }),
+        logFile: join(logsOf(directory), 'anvil.log'),
+        ...(chainUrl === undefined ? {} : { rpcUrl: chainUrl }),
       }),
     ({ rpcUrl }) => rpcUrl,
   )
   started.push(chain.stop)
+  return { issuer, chain }
+}
 
-  for (const service of await servicesOf(options, issuer, chain)) {
-    const logFile = join(logs, `${service.name}.log`)
-    const running = await tell.step(service.name, async () => startService({ ...service, logFile }), at(service.url))
-    pids.set(service.name, running.pid)
-    started.push(running.stop)
+async function startServices(
+  options: StackOptions,
+  { issuer, chain }: World,
+  tell: Pick<Teller, 'step'>,
+  started: (() => Promise<void>)[],
+): Promise<Omit<Stack, 'stop'>> {
+  const logs = logsOf(options.directory)
+  const run = async (plan: ServicePlan, logName: string) => {
+    const service = serviceOf({ ...plan, healthUrl: healthOf(plan), logFile: join(logs, `${logName}.log`) })
+    started.push(service.stop)
+    await service.start()
+    return service
   }
-  const functionsUrl = `http://${host}:${ports.functions}`
+  const plans = await planServices({ ...options, issuer, chain })
+  const services = new Map<ServiceName, Service>()
+  for (const plan of plans) {
+    const { name } = plan
+    services.set(name, await tell.step(name, async () => run(plan, name), at(urlOf(plan))))
+  }
+  const [sigpairUrl, , functionsUrl] = plans.map(urlOf) as [string, string, string]
   const tokenOf = async (user: string) => issuer.token(user)
-  const pin = async () => pinOf(functionsUrl, await tokenOf('operator'))
-  const sigpairUrl = `ws://${host}:${ports.sigpair}`
   return {
     functionsUrl,
     sigpairUrl,
@@ -122,87 +129,22 @@ async function startParts(
     issuerUrl: issuer.issuer,
     logs,
     tokenOf,
-    pin,
-    pids,
-    stop,
+    pin: async () => pinOf(functionsUrl, await tokenOf('operator')),
+    service: (name) => services.get(name)!,
+    another: async (name, env) => {
+      const plan = plans.find((one) => one.name === name)!
+      return run({ ...plan, env: { ...plan.env, ...env } }, `${name}-${env['PORT']}`)
+    },
   }
 }
 
-/** Our three services, in the order in which each finds what it needs, with everything they read from the environment. */
-async function servicesOf(
-  { ports, host, directory }: StackOptions,
-  issuer: RunningIssuer,
-  chain: { chainId: number; rpcUrl: string },
-) {
-  const functionsKey = join(directory, 'functions.jwk')
-  const duoNodeKey = join(directory, 'duo-node.jwk')
-  const publicKeyOf = async (file: string) => JSON.stringify([(await loadOrCreateSigningKey(file)).publicJwk])
-  const common = { METADATA_SERVER_DETECTION: 'none', HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(',') }
-  const framework = createRequire(join(ROOT, 'functions/package.json')).resolve('@google-cloud/functions-framework')
-  const { issuer: url, audience, jwksUrl, algorithms } = issuer
-  return [
-    {
-      name: 'sigpair',
-      url: `ws://${host}:${ports.sigpair}`,
-      healthUrl: `http://${host}:${ports.sigpair}/health/ready`,
-      command: process.execPath,
-      args: [join(ROOT, 'sigpair/src/main.ts')],
-      env: {
-        ...common,
-        HOST: host,
-        PORT: String(ports.sigpair),
-        INTERNAL_PORT: String(ports.sigpairInternal),
-        DATA_DIRECTORY: join(directory, 'sigpair'),
-        KMS_KEY: LOCAL_KEY,
-        KMS_ENDPOINT: `http://127.0.0.1:${ports.kms}`,
-        FUNCTIONS_KEYS: await publicKeyOf(functionsKey),
-        DUO_NODE_KEYS: await publicKeyOf(duoNodeKey),
-      },
-    },
-    {
-      name: 'duo-node',
-      url: `http://127.0.0.1:${ports.duoNode}`,
-      healthUrl: `http://127.0.0.1:${ports.duoNode}/health/ready`,
-      command: process.execPath,
-      args: [join(ROOT, 'duo-node/src/main.ts')],
-      env: {
-        ...common,
-        PORT: String(ports.duoNode),
-        STORE_PATH: join(directory, 'duo-node.sqlite'),
-        SIGNING_KEY_FILE: duoNodeKey,
-        FUNCTIONS_KEYS: await publicKeyOf(functionsKey),
-        SIGPAIR_INTERNAL_URL: `http://127.0.0.1:${ports.sigpairInternal}`,
-      },
-    },
-    {
-      name: 'functions',
-      url: `http://${host}:${ports.functions}`,
-      healthUrl: `http://${host}:${ports.functions}/health/ready`,
-      command: process.execPath,
-      args: [
-        join(framework, '../main.js'),
-        '--source',
-        join(ROOT, 'functions'),
-        '--target',
-        'api',
-        '--port',
-        String(ports.functions),
-      ],
-      env: {
-        ...common,
-        HOST: host,
-        NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, 'functions/src/preload.ts'))}`,
-        NODE_ENV: 'production',
-        ISSUERS: JSON.stringify([{ issuer: url, audience, jwksUrl, algorithms }]),
-        STORE_PATH: join(directory, 'backend.sqlite'),
-        SIGNING_KEY_FILE: functionsKey,
-        DUO_NODE_URL: `http://127.0.0.1:${ports.duoNode}`,
-        SIGPAIR_URL: `ws://${host}:${ports.sigpair}`,
-        CHAINS: JSON.stringify({ [chain.chainId]: chain.rpcUrl }),
-      },
-    },
-  ]
-}
+const logsOf = (directory: string) => join(directory, 'logs')
+
+const addressOf = ({ env }: ServicePlan) => `${env['HOST']}:${env['PORT']}`
+
+const urlOf = (plan: ServicePlan) => `${plan.name === 'sigpair' ? 'ws' : 'http'}://${addressOf(plan)}`
+
+const healthOf = (plan: ServicePlan) => `http://${addressOf(plan)}/health/ready`
 
 const LABELS: Readonly<Record<keyof Ports, string>> = {
   functions: 'functions',

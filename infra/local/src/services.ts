@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { loadOrCreateSigningKey } from '@tandem/service'
+import type { RunningIssuer } from './issuer.ts'
+import { LOCAL_KEY } from './kms.ts'
+import type { Ports } from './options.ts'
+
+export type ServiceName = 'sigpair' | 'duo-node' | 'functions'
+
+/** How to start a service. `env` has all it reads, HOST and PORT among it. */
+export type ServicePlan = {
+  readonly name: ServiceName
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+export type PlanOptions = {
+  readonly ports: Ports
+  /** where functions and Sigpair listen */
+  readonly host: string
+  /** databases and keys */
+  readonly directory: string
+  readonly issuer: RunningIssuer
+  readonly chain: { readonly chainId: number; readonly rpcUrl: string }
+}
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+
+/** Our three services, in the order in which each finds what it needs. */
+export async function planServices(options: PlanOptions): Promise<readonly ServicePlan[]> {
+  const { host, directory } = options
+  const publicKeyOf = async (file: string) => JSON.stringify([(await loadOrCreateSigningKey(file)).publicJwk])
+  const keys: Keys = {
+    functionsKey: join(directory, 'functions.jwk'),
+    duoNodeKey: join(directory, 'duo-node.jwk'),
+    functionsKeys: await publicKeyOf(join(directory, 'functions.jwk')),
+    duoNodeKeys: await publicKeyOf(join(directory, 'duo-node.jwk')),
+  }
+  const common = { METADATA_SERVER_DETECTION: 'none', HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(',') }
+  return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map((plan) => ({
+    ...plan,
+    env: { ...common, ...plan.env },
+  }))
+}
+
+/** Files with private keys, and the public ones as JSON lists. */
+type Keys = Readonly<Record<'functionsKey' | 'duoNodeKey' | 'functionsKeys' | 'duoNodeKeys', string>>
+
+function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNodeKeys }: Keys): ServicePlan {
+  return {
+    name: 'sigpair',
+    args: [join(ROOT, 'sigpair/src/main.ts')],
+    env: {
+      HOST: host,
+      PORT: String(ports.sigpair),
+      INTERNAL_PORT: String(ports.sigpairInternal),
+      DATA_DIRECTORY: join(directory, 'sigpair'),
+      KMS_KEY: LOCAL_KEY,
+      KMS_ENDPOINT: `http://127.0.0.1:${ports.kms}`,
+      FUNCTIONS_KEYS: functionsKeys,
+      DUO_NODE_KEYS: duoNodeKeys,
+    },
+  }
+}
+
+function duoNode({ ports, directory }: PlanOptions, { functionsKeys, duoNodeKey }: Keys): ServicePlan {
+  return {
+    name: 'duo-node',
+    args: [join(ROOT, 'duo-node/src/main.ts')],
+    env: {
+      HOST: '127.0.0.1',
+      PORT: String(ports.duoNode),
+      STORE_PATH: join(directory, 'duo-node.sqlite'),
+      SIGNING_KEY_FILE: duoNodeKey,
+      FUNCTIONS_KEYS: functionsKeys,
+      SIGPAIR_INTERNAL_URL: `http://127.0.0.1:${ports.sigpairInternal}`,
+    },
+  }
+}
+
+function functions({ ports, host, directory, issuer, chain }: PlanOptions, { functionsKey }: Keys): ServicePlan {
+  const { issuer: url, audience, jwksUrl, algorithms } = issuer
+  const framework = createRequire(join(ROOT, 'functions/package.json')).resolve('@google-cloud/functions-framework')
+  return {
+    name: 'functions',
+    args: [join(framework, '../main.js'), '--source', join(ROOT, 'functions'), '--target', 'api'],
+    env: {
+      HOST: host,
+      PORT: String(ports.functions),
+      NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, 'functions/src/preload.ts')).href}`,
+      NODE_ENV: 'production',
+      ISSUERS: JSON.stringify([{ issuer: url, audience, jwksUrl, algorithms }]),
+      STORE_PATH: join(directory, 'backend.sqlite'),
+      SIGNING_KEY_FILE: functionsKey,
+      DUO_NODE_URL: `http://127.0.0.1:${ports.duoNode}`,
+      SIGPAIR_URL: `ws://${host}:${ports.sigpair}`,
+      CHAINS: JSON.stringify({ [chain.chainId]: chain.rpcUrl }),
+    },
+  }
+}
