@@ -20,6 +20,8 @@ export type Config = {
   readonly host: string
   /** of devices; 0: any free one */
   readonly port: number
+  /** where internal HTTP listens: never where devices are, unless somebody says so */
+  readonly internalHost: string
   /** of internal HTTP; 0: any free one */
   readonly internalPort: number
   /** where the two databases are */
@@ -74,8 +76,9 @@ const JWK_EXAMPLE = '[{"kty":"OKP","crv":"Ed25519","x":"…","kid":"…"}]'
 
 const variables = z.object({
   SIGPAIR_ROLE: z.enum(['device', 'internal', 'both']).default('both').meta({ example: 'device' }),
-  HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
+  HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on for devices', example: '0.0.0.0' }),
   PORT: envPort.default(8080).meta({ description: 'WebSocket for devices', example: '8080' }),
+  INTERNAL_HOST: z.string().default('127.0.0.1').meta({ description: 'address of internal HTTP', example: '10.0.0.5' }),
   INTERNAL_PORT: envPort.default(8081).meta({ description: 'internal HTTP for duo-node', example: '8081' }),
   DATA_DIRECTORY: z.string().meta({ description: 'where the two databases are', example: '.tandem/sigpair' }),
   KMS_KEY: z
@@ -115,6 +118,7 @@ export function readSigpairConfig(env: Env = process.env): Config {
     role: given.SIGPAIR_ROLE,
     host: given.HOST,
     port: given.PORT,
+    internalHost: given.INTERNAL_HOST,
     internalPort: given.INTERNAL_PORT,
     dataDirectory: given.DATA_DIRECTORY,
     kms: kmsOptions(given.KMS_KEY, given.KMS_ENDPOINT),

@@ -107,7 +107,7 @@ async function serveInternal(
   { identity, pool, rng }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'>,
   trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
 ): Promise<Listener> {
-  const { host, internalPort, hosts } = config
+  const { internalHost: host, internalPort, hosts } = config
   const routes = [
     ...healthRoutes(readinessChecks(stores, kms), drain),
     ...internalRoutes({

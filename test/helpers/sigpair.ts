@@ -1,11 +1,14 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { hedged } from '@tandem/rounds'
 import { createSigningKey, issueTicket, type TicketGrant } from '@tandem/service'
 import { createKms, createSealer, loadIdentity, type Stores } from '@tandem/sigpair'
-import { openSqlite } from '@tandem/store'
+import { openSqlite, type Store } from '@tandem/store'
 import type { Hello } from '@tandem/wire'
 import { LOCAL_KEY, startKms } from '../../infra/local/src/kms.ts'
 import { type Config, DEADLINES } from '../../sigpair/src/config.ts'
@@ -23,67 +26,113 @@ export const rng = hedged((n) => new Uint8Array(randomBytes(n)), new Uint8Array(
 export type TestSigpair = {
   readonly url: string
   readonly internalUrl: string
-  readonly config: Config
   /** its databases, as another instance sees them */
   readonly stores: Stores
   readonly sigpairKey: Uint8Array
-  readonly identity: Uint8Array
   readonly ticket: (grant: TicketGrant, nowMs?: number) => Promise<string>
   readonly close: () => Promise<void>
 }
 
 /** What of the configuration a test decides. */
 export type TestOptions = {
-  readonly role?: Config['role']
   readonly bounds?: Partial<Config['bounds']>
   readonly deadlines?: Partial<Config['deadlines']>
   readonly origins?: readonly string[]
+  readonly port?: number
 }
 
+/** In this process. Closing it ends running dialogues at once unless `drainMs` says otherwise. */
 export async function startTestSigpair(options: TestOptions = {}): Promise<TestSigpair> {
-  const functions = await createSigningKey()
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'tandem-sigpair-'))
-  const kms = await startKms({ port: 0, file: join(dataDirectory, 'kms.json') })
-  const config: Config = {
-    role: options.role ?? 'both',
+  const { bounds, deadlines, origins = [], port = 0 } = options
+  const around = await startSurroundings()
+  const sigpair = await startSigpair({
+    ...around.environment,
+    role: 'both',
     host: '127.0.0.1',
-    port: 0,
+    port,
+    internalHost: '127.0.0.1',
     internalPort: 0,
-    dataDirectory,
-    kms: { keyName: LOCAL_KEY, endpoint: '127.0.0.1', port: kms.port, insecure: true },
-    functionsKeys: [functions.publicJwk],
-    duoNodeKeys: [functions.publicJwk],
     hosts: ['127.0.0.1'],
-    origins: options.origins ?? [],
+    origins,
     proxies: 0,
     logLevel: 'silent',
-    bounds: { sockets: 64, perAddress: 64, pingMs: 30_000, threads: 1, ...options.bounds },
-    deadlines: { ...DEADLINES, drainMs: 0, ...options.deadlines },
+    bounds: { sockets: 64, perAddress: 64, pingMs: 30_000, threads: 1, ...bounds },
+    deadlines: { ...DEADLINES, drainMs: 0, ...deadlines },
+  })
+  const close = async () => {
+    await sigpair.close()
+    await around.close()
   }
-  const sigpair = await startSigpair(config)
-  const client = createKms(config.kms)
-  const stores = {
-    parties: openSqlite({ path: join(dataDirectory, 'parties.sqlite') }),
-    presignatures: openSqlite({ path: join(dataDirectory, 'presignatures.sqlite') }),
-    sealer: createSealer(client),
-    now: Date.now,
+  return { url: sigpair.url ?? '', internalUrl: sigpair.internalUrl ?? '', ...(await around.view()), close }
+}
+
+/** As it ships: a process of its own, told everything by its environment. */
+export type SigpairProcess = TestSigpair & { readonly child: ChildProcess; readonly exitCode: Promise<number | null> }
+
+export async function spawnSigpair(): Promise<SigpairProcess> {
+  const around = await startSurroundings()
+  const { dataDirectory, kms, functionsKeys, duoNodeKeys } = around.environment
+  const env = {
+    METADATA_SERVER_DETECTION: 'none',
+    PORT: '0',
+    INTERNAL_PORT: '0',
+    THREADS: '1',
+    DATA_DIRECTORY: dataDirectory,
+    KMS_KEY: kms.keyName,
+    KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
+    FUNCTIONS_KEYS: JSON.stringify(functionsKeys),
+    DUO_NODE_KEYS: JSON.stringify(duoNodeKeys),
   }
-  const { exchange, identity } = await loadIdentity(stores)
-  return {
-    url: sigpair.url ?? '',
-    internalUrl: sigpair.internalUrl ?? '',
-    config,
-    stores,
-    sigpairKey: exchange.publicKey,
-    identity: identity.publicKey,
-    ticket: (grant, nowMs = Date.now()) => issueTicket(functions, grant, nowMs),
-    close: async () => {
-      await sigpair.close()
-      await Promise.all([stores.parties.close(), stores.presignatures.close(), client.close()])
-      await kms.close()
-      rmSync(dataDirectory, { recursive: true })
-    },
+  const main = join(import.meta.dirname, '../../sigpair/src/main.ts')
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const exitCode = once(child, 'exit').then(([code]) => code as number | null)
+  const { url, internalUrl } = await startedLine(child.stdout)
+  const close = async () => {
+    child.kill('SIGKILL')
+    await exitCode
+    await around.close()
   }
+  return { url, internalUrl, ...(await around.view()), child, exitCode, close }
+}
+
+async function startedLine(
+  stdout: NodeJS.ReadableStream,
+): Promise<{ readonly url: string; readonly internalUrl: string }> {
+  for await (const text of createInterface({ input: stdout })) {
+    const line = JSON.parse(text) as { event?: string; url: string; internalUrl: string }
+    if (line.event === 'started') return line
+  }
+  throw new Error('Sigpair ended before it had started')
+}
+
+/** Everything around a Sigpair: KMS, the backend's key, a folder. */
+async function startSurroundings() {
+  const functions = await createSigningKey()
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'tandem-sigpair-'))
+  const server = await startKms({ port: 0, file: join(dataDirectory, 'kms.json') })
+  const kms = { keyName: LOCAL_KEY, endpoint: '127.0.0.1', port: server.port, insecure: true }
+  const keys = [functions.publicJwk]
+  const client = createKms(kms)
+  const opened: Store[] = []
+  const open = (name: string) => {
+    const store = openSqlite({ path: join(dataDirectory, `${name}.sqlite`) })
+    opened.push(store)
+    return store
+  }
+
+  const view = async () => {
+    const sealer = createSealer(client)
+    const stores = { parties: open('parties'), presignatures: open('presignatures'), sealer, now: Date.now }
+    const { exchange } = await loadIdentity(stores)
+    const ticket = (grant: TicketGrant, nowMs = Date.now()) => issueTicket(functions, grant, nowMs)
+    return { stores, sigpairKey: exchange.publicKey, ticket }
+  }
+  const close = async () => {
+    await Promise.all([...opened.map((store) => store.close()), client.close()])
+    await server.close()
+    rmSync(dataDirectory, { recursive: true })
+  }
+  return { environment: { dataDirectory, kms, functionsKeys: keys, duoNodeKeys: keys }, view, close }
 }
 
 /** A dialogue with a fresh ticket of the right kind; `changes` say what is wrong with it. */
