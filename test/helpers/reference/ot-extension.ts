@@ -81,10 +81,10 @@ function combine(chi: readonly bigint[], row: bigint): bigint {
 /** GF(2^128), x^128 = x^7 + x^2 + x + 1. */
 export function gfMultiply(a: bigint, b: bigint): bigint {
   let product = 0n
-  for (let i = 127; i >= 0; i--) {
+  for (const digit of b.toString(2)) {
     product <<= 1n
-    if (product >> 128n) product ^= 2n ** 128n + 0x87n
-    if (bit(b, i)) product ^= a
+    if (product > ELEMENT) product ^= 2n ** 128n + 0x87n
+    if (digit === '1') product ^= a
   }
   return product
 }

@@ -10,6 +10,9 @@ export const HALVES = 16
 /** A row: the three scalars of one OT, two for the inputs and one for the check. */
 export const ROW = 3 * WORDS
 
+/** Bound once: looked up as a global it costs more than the arithmetic around it where globals are intercepted. */
+const floor = Math.floor
+
 const Q = wordsOfScalar(q)
 /** c = 2^256 − q, 129 bits */
 const C = wordsOfScalar(2n ** 256n - q)
@@ -34,13 +37,13 @@ export function scalarOfWords(words: Float64Array): bigint {
  * @param out gets 8 words from `at` on
  */
 export function canonical(v: Float64Array, out: Int32Array, at: number): void {
-  const e = Math.floor(v[7]! * 2 ** -32 + v[6]! * 2 ** -64 + 2 ** -32)
+  const e = floor(v[7]! * 2 ** -32 + v[6]! * 2 ** -64 + 2 ** -32)
   let quotient = 0
-  for (let k = 0; k < WORDS; k++) quotient = Math.floor((v[k]! + e * C[k]! + quotient) * 2 ** -32)
+  for (let k = 0; k < WORDS; k++) quotient = floor((v[k]! + e * C[k]! + quotient) * 2 ** -32)
   let carry = 0
   for (let k = 0; k < WORDS; k++) {
     const word = v[k]! + quotient * C[k]! + carry
-    carry = Math.floor(word * 2 ** -32)
+    carry = floor(word * 2 ** -32)
     out[at + k] = word | 0
   }
 }

@@ -6,6 +6,8 @@ import { canonical, HALVES, ROW, scalarOfWords, WORDS, wordsOfScalar } from './l
  * `γ + β·(ã − q)` reaches; the other factor comes in halves between −2^15 and 2^15.
  */
 
+const floor = Math.floor
+
 /** Rows whose products are added before a carry: 6·8·2^15·1.32·2^32 < 2^53. */
 const ROWS_PER_CARRY = 6
 /** What is taken from every half of the gadget. */
@@ -93,10 +95,10 @@ function multiplyAdd(sum: Float64Array, a: Float64Array, at: number, b: Float64A
 
 function carryOver({ lower, upper }: Sum): void {
   for (let k = 0; k < 2 * WORDS - 1; k++) {
-    const low = Math.floor(lower[k]! * 2 ** -32)
+    const low = floor(lower[k]! * 2 ** -32)
     lower[k]! -= low * 2 ** 32
     lower[k + 1]! += low
-    const high = Math.floor(upper[k]! * 2 ** -32)
+    const high = floor(upper[k]! * 2 ** -32)
     upper[k]! -= high * 2 ** 32
     upper[k + 1]! += high
   }
@@ -153,7 +155,7 @@ function balance(x: Int32Array, factors: Float64Array, at: number): void {
   let carry = 0
   for (let l = 0; l < HALVES; l++) {
     const half = ((x[l >>> 1]! >>> (16 * (l & 1))) & 0xffff) - less * Q_HALVES[l]! + carry
-    carry = l === HALVES - 1 ? 0 : Math.floor((half + 2 ** 15) * 2 ** -16)
+    carry = l === HALVES - 1 ? 0 : floor((half + 2 ** 15) * 2 ** -16)
     factors[16 * l + at] = half - carry * 2 ** 16
   }
 }
@@ -188,12 +190,12 @@ function sumsOfProducts(t: Float64Array, rows: Float64Array, at: number, sums: F
  * multiple of 2^256 is taken off and returns c times.
  */
 function pack(sums: Float64Array, v: Float64Array): void {
-  const quotient = Math.floor(sums[15]! * 2 ** -16 + sums[14]! * 2 ** -32)
+  const quotient = floor(sums[15]! * 2 ** -16 + sums[14]! * 2 ** -32)
   for (let l = 0; l < C_HALVES.length; l++) sums[l]! += quotient * C_HALVES[l]!
   let over = 0
   for (let k = 0; k < WORDS; k++) {
     const upper = sums[2 * k + 1]!
-    const high = Math.floor(upper * 2 ** -16)
+    const high = floor(upper * 2 ** -16)
     v[k] = sums[2 * k]! + (upper - high * 2 ** 16) * 2 ** 16 + over
     over = high
   }
