@@ -94,7 +94,7 @@ describe('a false Γ', () => {
     expect(abortOf(await withGamma((body) => shifted(body, field, 1n)), 2)).toMatchObject(struck)
   })
 
-  test('S12 together with a pk that is not the one multiplied', async () => {
+  test('S12 with a pk that is not the one multiplied is a strike', async () => {
     expect(abortOf(await withGamma((body) => shifted(body, REPLY.pk, 1n)), 2)).toMatchObject(struck)
   })
 
