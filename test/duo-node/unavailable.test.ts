@@ -64,6 +64,8 @@ test('lets a running call end before it stops', async () => {
   while (slow.calls.length === 0) await new Promise((resolve) => setImmediate(resolve))
 
   const stopped = node.close()
+  // Longer than an answer may take to leave; the call is still running.
+  await new Promise((resolve) => setTimeout(resolve, 700))
   await slow.close()
   expect((await asked).status).toBe(503)
   await stopped

@@ -65,6 +65,12 @@ test('another user finds neither the profile nor the session', async () => {
   expect((await ask({ profileId: hers.profileId, message: 'x', sessionId }, 'eve')).status).toBe(404)
 })
 
+test('a session belongs to one profile, also of two of the same user', async () => {
+  const { sessionId } = (await ask({ message: 'x' })).body
+  const { profileId } = await world.createWallet('ada')
+  expect((await ask({ profileId, message: 'x', sessionId, p1SignatureShare: freshShare() })).status).toBe(404)
+})
+
 test('a session for a text is no transaction', async () => {
   const { sessionId } = (await ask({ message: 'x' })).body
   expect((await world.call('ada', 'POST', '/api/v1/mpc/sign', { sessionId })).status).toBe(404)

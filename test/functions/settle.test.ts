@@ -82,14 +82,19 @@ test('while the chain does not answer nothing is settled and nothing is given ou
   expect((await stateNow()).status).toBe('submitted')
 })
 
-test('what is mined is left alone, and so is what may still be signed', async () => {
+/** Everything that would change something. */
+const hands = { broadcast: () => Promise.reject(new Error('sent')), advance: () => Promise.reject(new Error('moved')) }
+
+test('what is mined is left alone', async () => {
   await attemptAndWait({})
   await anvil.mine()
-  const pinned = await world.prepare()
-  await world.deps.pinNonce({ chainId: 31337, address: world.address }, pinned.sessionId)
-  await settle({
-    broadcast: () => Promise.reject(new Error('sent again')),
-    advance: () => Promise.reject(new Error('touched')),
-  })
+  await settle(hands)
   expect((await stateNow()).status).toBe('submitted')
+})
+
+test('what may still be signed is left alone', async () => {
+  await world.deps.pinNonce({ chainId: 31337, address: world.address }, session.sessionId)
+  world.clock.now += 600_000 + OVERDUE_MS - 1
+  await settle(hands)
+  expect((await stateNow()).status).toBe('prepared')
 })

@@ -90,3 +90,11 @@ test('while one request signs, another one is told to come back', async () => {
   await submit({ ...world.deps, completeSession: racing }, CALLER, session, 'a share')
   expect.assertions(1)
 })
+
+test('a request that looked before another one finished asks nobody to sign again', async () => {
+  const world = await pipeline(anvil)
+  const session = await world.prepare()
+  const txHash = await submit(world.deps, CALLER, session, 'a share')
+  const nobody = () => Promise.reject(new Error('asked'))
+  expect(await submit({ ...world.deps, completeSession: nobody }, CALLER, session, 'a share')).toBe(txHash)
+})

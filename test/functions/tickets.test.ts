@@ -1,5 +1,7 @@
 import { loadOrCreateSigningKey, trustKeys, verifyTicket } from '@tandem/service'
+import { openSqlite } from '@tandem/store'
 import type { KeyStatus, TicketResponse } from '@tandem/wire'
+import { nonces } from '../../functions/src/ports/nonces.ts'
 import { type Anvil, startAnvil } from './anvil.ts'
 import { prepare, sign, startWorld, type Wallet, type World } from './world.ts'
 
@@ -53,6 +55,15 @@ test('a sign ticket names the session, its digest and its path', async () => {
   const { sessionId, digest } = await prepare(world, wallet, { path: [1] })
   const claims = await claimsOf(await ask({ operation: 'sign', keyId: wallet.key.keyId, sessionId }))
   expect(claims.session).toEqual({ sessionId, digest, path: [1] })
+})
+
+test('a sign ticket holds the nonce beyond the session’s end: a signature may come to be without us', async () => {
+  const { sessionId, unsignedTx } = await prepare(world, wallet)
+  const later = nonces(openSqlite({ path: world.config.storePath }), () => Date.now() + 3_600_000)
+  const held = async () => (await later.overdue({ chainId: 31337, address: wallet.address }, 0)).map((r) => r.nonce)
+  expect(await held()).not.toContain(unsignedTx.nonce)
+  await ask({ operation: 'sign', keyId: wallet.key.keyId, sessionId })
+  expect(await held()).toContain(unsignedTx.nonce)
 })
 
 test('a sign ticket is refused once the transaction is signed', async () => {
