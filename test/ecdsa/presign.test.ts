@@ -65,17 +65,17 @@ describe.each([2, 3])('%i parties', (n) => {
       from: m.from - 1,
       body: m.body,
     }))) {
-      expect(Buffer.from(header.sid)).toEqual(expected.sid)
-      if (header.round === 1) expect(Buffer.from(body.subarray(8, 40))).toEqual(expected.commitments[from])
+      expect(header.sid).toEqual(expected.sid)
+      if (header.round === 1) expect(body.subarray(8, 40)).toEqual(expected.commitments[from])
       if (header.round === 2) {
-        expect(Buffer.from(body.subarray(8, 40))).toEqual(expected.echo1)
-        expect(Buffer.from(body.subarray(-98, -65))).toEqual(expected.pks[from])
-        expect(Buffer.from(body.subarray(-65, -32))).toEqual(expected.Rs[from])
-        expect(Buffer.from(body.subarray(-32))).toEqual(Buffer.from(parties[from]!.salt))
+        expect(body.subarray(8, 40)).toEqual(expected.echo1)
+        expect(body.subarray(-98, -65)).toEqual(expected.pks[from])
+        expect(body.subarray(-65, -32)).toEqual(expected.Rs[from])
+        expect(body.subarray(-32)).toEqual(parties[from]!.salt)
       }
-      if (header.round === 3) expect(Buffer.from(body)).toEqual(expected.echo2)
+      if (header.round === 3) expect(body).toEqual(expected.echo2)
     }
-    expect(Buffer.from(outputs(simulation)[0]!.R)).toEqual(expected.R)
+    expect(outputs(simulation)[0]!.R).toEqual(expected.R)
   })
 })
 

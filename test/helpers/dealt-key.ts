@@ -7,6 +7,7 @@ import { pprfReceive, pprfSend } from '../../shared/ecdsa/src/multiply/pprf.ts'
 import { type OpenPair, openPair } from '../../shared/ecdsa/src/pair.ts'
 import type { KeyShare, PairSetup } from '../../shared/ecdsa/src/share.ts'
 import type { SigningKey } from '../../shared/ecdsa/src/signing-session.ts'
+import { dealBaseOts } from './multiply.ts'
 
 /** What a trusted dealer hands out: the result of a key generation without its second of base OT. */
 export type DealtKey = {
@@ -75,15 +76,9 @@ function dealPairs(
 
 /** 128 base OTs as an ideal box would deal them, then the real trees. */
 function dealDirection(backend: Backend, pd: Uint8Array, rng: Rng): Direction {
-  const choices = rng(16)
-  const keys = rng(128 * 2 * 16)
-  const chosen = new Uint8Array(128 * 16)
-  for (let i = 0; i < 128; i++) {
-    const choice = (choices[i >>> 3]! >>> (i & 7)) & 1
-    chosen.set(keys.subarray((2 * i + choice) * 16, (2 * i + choice + 1) * 16), i * 16)
-  }
-  const { message, seeds: bobSeeds } = pprfSend(backend, pd, keys)
-  const aliceSeeds = pprfReceive(backend, pd, choices, chosen, message)
+  const { choices, bobKeys, aliceKeys } = dealBaseOts(rng)
+  const { message, seeds: bobSeeds } = pprfSend(backend, pd, bobKeys)
+  const aliceSeeds = pprfReceive(backend, pd, choices, aliceKeys, message)
   if (aliceSeeds === undefined) throw new Error('the dealer made a tree that does not hold')
   const tag = rng(8)
   return { alice: { pd, tag, seeds: aliceSeeds }, bob: { pd, tag, seeds: bobSeeds } }

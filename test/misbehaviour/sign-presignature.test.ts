@@ -213,6 +213,6 @@ function beyondOrder(excess: bigint): { target: SigningTarget; shares: ReturnTyp
   const sRminusMG = noble.add(noble.mul(R, s), noble.negate(noble.mulBase(m)))
   const publicKey = noble.encode(noble.mul(sRminusMG, inverse(excess, q)))
   const { share } = shareOf(1)
-  const target = { id: share.id, digest: payment.digest, publicKey, r: excess, recovery: 2 }
+  const target = { id: restore(1).id, digest: payment.digest, publicKey, r: excess, recovery: 2 }
   return { target, shares: [{ ...share, u: toBytes32(1n), w: toBytes32(s) }] }
 }

@@ -45,9 +45,9 @@ export function times(k: bigint, P: AffinePoint): AffinePoint {
 }
 
 /** 33 bytes, compressed. */
-export function compressed(P: AffinePoint): Buffer {
+export function compressed(P: AffinePoint): Uint8Array {
   if (P === undefined) throw new Error('the identity has no encoding')
-  return Buffer.from((P.y % 2n === 1n ? '03' : '02') + P.x.toString(16).padStart(64, '0'), 'hex')
+  return Uint8Array.from(Buffer.from((P.y % 2n === 1n ? '03' : '02') + P.x.toString(16).padStart(64, '0'), 'hex'))
 }
 
 /** The point of 33 compressed bytes. @throws if there is none */
