@@ -58,6 +58,9 @@ export async function startTestSigpair(options: TestOptions = {}): Promise<TestS
     logLevel: 'silent',
     bounds: { sockets: 64, perAddress: 64, pingMs: 30_000, threads: 1, ...bounds },
     deadlines: { ...DEADLINES, drainMs: 0, ...deadlines },
+  }).catch(async (error: unknown) => {
+    await around.close()
+    throw error
   })
   const close = async () => {
     await sigpair.close()
