@@ -2,6 +2,7 @@ import { toHex } from '@tandem/wire'
 import { checkReceipt, clientShareOf } from './commit.ts'
 import { type Device, startDialogue } from './device.ts'
 import { keygenOnDevice } from './dialogue-keygen.ts'
+import { TandemError } from './errors.ts'
 import { deviceKeyOf } from './identity.ts'
 import { signIntent } from './intent.ts'
 import { addressOf } from './transaction.ts'
@@ -56,11 +57,23 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
   return commitWallet(device, await loadWallet(vault, keyId))
 }
 
-/** Commits every wallet whose creation was interrupted after its stage was stored. Erases nothing. */
+/** Sigpair's words for a key that is not in force and may never be: not completed, forgotten, failed. */
+const NO_WALLET: readonly TandemError['code'][] = ['KEY_PENDING', 'NOT_FOUND', 'PROTOCOL_ABORTED']
+
+/**
+ * Commits every wallet whose creation was interrupted after its stage was stored. Erases nothing: a stage that Sigpair
+ * cannot commit stays in the vault, and holds up no other.
+ */
 export async function resumeWallets(device: Device): Promise<Wallet[]> {
   const open = (await loadWallets(device.vault)).filter((record) => record.current === null)
   const resumed: Wallet[] = []
-  for (const record of open) resumed.push(await commitWallet(device, record))
+  for (const record of open) {
+    try {
+      resumed.push(await commitWallet(device, record))
+    } catch (error) {
+      if (!(error instanceof TandemError) || !NO_WALLET.includes(error.code)) throw error
+    }
+  }
   return resumed
 }
 
