@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import {
+  closeAfter,
   createDrain,
   createLog,
   handle,
@@ -31,7 +31,6 @@ const DEADLINE_MS = limits.INTERNAL_CALL_MS + 500
 
 /** Cloud Run ends a process ten seconds after SIGTERM. */
 const DRAIN_MS = 8_000
-const FLUSH_MS = 500
 
 /** @throws what a taken port, a locked database or a wrong key file throws */
 export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
@@ -45,12 +44,7 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const server = await listen(handler, { name: 'duo-node', host: config.host, port: config.port })
 
   const close = async () => {
-    const gone = server.close()
-    await drain.drain(DRAIN_MS)
-    // The last answers are still on their way out; what is open after that never asked anything.
-    await Promise.race([gone, setTimeout(FLUSH_MS, undefined, { ref: false })])
-    server.cut()
-    await gone
+    await closeAfter(server, drain, DRAIN_MS)
     await store.close()
   }
   return { url: `http://${config.host}:${server.port}`, log, close }

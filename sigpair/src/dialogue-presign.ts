@@ -2,10 +2,10 @@ import { sessionId } from '@tandem/rounds'
 import { fromBase64url, fromHex, type Hello, toBase64url, WireError } from '@tandem/wire'
 import { erase } from './erase.ts'
 import { loadKey, type Open, punish, recordCheck } from './operation.ts'
-import { createUsable, reconcile } from './presignature-store.ts'
+import { createUsable, reconcile, roomFor } from './presignature-store.ts'
 
 /**
- * Fills the stock. What the device no longer holds is consumed first; each new presignature is in stock before the next
+ * Fills the stock. What the device no longer holds is consumed before the first check; each new presignature is in stock before the next
  * is begun.
  *
  * Source: docs/spec/flows.md, section 4.
@@ -13,22 +13,28 @@ import { createUsable, reconcile } from './presignature-store.ts'
 export const openPresign: Open = async ({ stores, roundMs }, { ticket, hello }) => {
   const { sigids, inventory, count } = runsOf(hello)
   const { pair, shareBytes, pairBytes } = await loadKey(stores, ticket)
-  const room = await reconcile(stores, pair, inventory)
-  const granted = Math.min(count, room)
+  const granted = Math.min(count, await roomFor(stores, pair, inventory))
   const seals = stores.sealer.session()
   const made: Uint8Array[] = []
+  // Only once the device has proven, with a sealed frame, that it is not a replay. Spec: wire 6.2.
+  let reconciled: Promise<void> | undefined
+  const settle = async () => (reconciled ??= reconcile(stores, pair, inventory))
 
   return {
     answer: { count: granted },
     job: { op: 'presign', key: { share: shareBytes, pair: pairBytes }, sigids: sigids.slice(0, granted), roundMs },
     record: async (entry) => {
+      await settle()
       if (entry.entry === 'presignature') {
         await createUsable(stores, seals, pair, [{ id: entry.id, payload: entry.bytes }])
         made.push(entry.id)
       } else if (entry.entry !== 'store') await recordCheck(stores, pair, entry)
       else throw new Error(`presigning records no ${entry.name}`)
     },
-    finish: async () => ({ presignatures: made.map(toBase64url) }),
+    finish: async () => {
+      await settle()
+      return { presignatures: made.map(toBase64url) }
+    },
     aborted: (abort) => punish(stores, pair, abort),
     end: () => {
       seals.end()

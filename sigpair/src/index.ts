@@ -22,6 +22,7 @@ export {
   type Finished,
   type PairInEpoch,
   reconcile,
+  roomFor,
   type Wanted,
 } from './presignature-store.ts'
 export { DEVICE, SIGPAIR } from './parties.ts'

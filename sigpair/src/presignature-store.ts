@@ -1,4 +1,4 @@
-import type { Doc } from '@tandem/store'
+import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
 import { activePair, consumeStock, put } from './pair-store.ts'
 import type { PresignatureRecord, Sealed } from './records.ts'
@@ -102,10 +102,27 @@ function usable(doc: Doc<PresignatureRecord> | undefined, pair: PairInEpoch, now
 }
 
 /**
- * At the start of a presign dialogue: what the device does not hold any more, and what is too old, is consumed.
+ * How many presignatures may be made once {@link reconcile} has been done. Changes nothing: until its first sealed frame
+ * opens, a device may be somebody else's replay.
  *
  * @param inventory ids the device still holds
- * @returns how many more may be made
+ * @throws {WireError} `KEY_FROZEN` unless the pair is ACTIVE
+ */
+export async function roomFor(
+  { presignatures, now }: Presignatures,
+  pair: PairName,
+  inventory: readonly Uint8Array[],
+): Promise<number> {
+  return presignatures.transaction(async (tx) => {
+    const { kept } = await sortStock(tx, pair, inventory, now())
+    return limits.MAX_PRESIGNATURES - kept.length
+  })
+}
+
+/**
+ * What the device does not hold any more, and what is too old, is consumed.
+ *
+ * @param inventory ids the device still holds
  *
  * Source: docs/spec/storage.md 5.3.
  */
@@ -113,23 +130,23 @@ export async function reconcile(
   { presignatures, now }: Presignatures,
   pair: PairName,
   inventory: readonly Uint8Array[],
-): Promise<number> {
-  const held = new Set(inventory.map(toHex))
-  return presignatures.transaction(async (tx) => {
-    const doc = await activePair(tx, pair)
-    const { stock } = doc.data
-    const docs = await Promise.all(stock.map((id) => tx.get(presignatureAt(pair.keyId, id))))
-    const fresh = (id: string, i: number) =>
-      held.has(id) && now() - (docs[i]?.data.createdAt ?? 0) < limits.PRESIGNATURE_MS
-    const kept = stock.filter(fresh)
-    await consumeStock(
-      tx,
-      pair,
-      stock.filter((id) => !kept.includes(id)),
-    )
-    if (kept.length < stock.length) put(tx, pair, doc, { stock: kept })
-    return limits.MAX_PRESIGNATURES - kept.length
+): Promise<void> {
+  await presignatures.transaction(async (tx) => {
+    const { doc, kept, gone } = await sortStock(tx, pair, inventory, now())
+    await consumeStock(tx, pair, gone)
+    if (gone.length > 0) put(tx, pair, doc, { stock: kept })
   })
+}
+
+/** The stock, sorted into what both sides hold and what is of no more use. */
+async function sortStock(tx: Transaction, pair: PairName, inventory: readonly Uint8Array[], now: number) {
+  const held = new Set(inventory.map(toHex))
+  const doc = await activePair(tx, pair)
+  const { stock } = doc.data
+  const docs = await Promise.all(stock.map((id) => tx.get(presignatureAt(pair.keyId, id))))
+  const fresh = (id: string, i: number) => held.has(id) && now - (docs[i]?.data.createdAt ?? 0) < limits.PRESIGNATURE_MS
+  const kept = stock.filter(fresh)
+  return { doc, kept, gone: stock.filter((id) => !kept.includes(id)) }
 }
 
 /** How many are in stock. */

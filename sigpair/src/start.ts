@@ -1,6 +1,16 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createDrain, createLog, type Drain, handle, healthRoutes, listen, type Log, trustKeys } from '@tandem/service'
+import {
+  closeAfter,
+  createDrain,
+  createLog,
+  type Drain,
+  handle,
+  healthRoutes,
+  listen,
+  type Log,
+  trustKeys,
+} from '@tandem/service'
 import { openSqlite } from '@tandem/store'
 import { arithmetic } from './arithmetic.ts'
 import type { Config } from './config.ts'
@@ -127,10 +137,5 @@ async function serveInternal(
     host,
     port: internalPort,
   })
-  const close = async (graceMs: number) => {
-    await drain.drain(graceMs)
-    http.cut()
-    await http.close()
-  }
-  return { url: `http://${host}:${http.port}`, close }
+  return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
 }

@@ -60,6 +60,19 @@ test('what the service calls retryable is repeated, and then succeeds', async ()
   expect(requests).toBe(3)
 })
 
+test('every attempt of one call carries the same Idempotency-Key, and another call another', async () => {
+  const keys: unknown[] = []
+  const api = await apiAgainst((request, response) => {
+    keys.push(request.headers['idempotency-key'])
+    problem(503, { error: 'UNAVAILABLE' })(request, response)
+  })
+  for (let call = 0; call < 2; call++)
+    await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(keys).toHaveLength(8)
+  expect(new Set(keys.slice(0, 4)).size).toBe(1)
+  expect(new Set(keys).size).toBe(2)
+})
+
 test('a limit is not hammered', async () => {
   const api = await apiAgainst(problem(429, { error: 'RATE_LIMITED' }))
   await expect(api.profiles()).rejects.toMatchObject({ code: 'RATE_LIMITED' })

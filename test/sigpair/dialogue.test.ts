@@ -1,5 +1,5 @@
 import { readKey, pairAt } from '@tandem/sigpair'
-import { toBase64url } from '@tandem/wire'
+import { toBase64url, toHex } from '@tandem/wire'
 import { createDevice } from '../helpers/device.ts'
 import { dial, rng, startTestSigpair, type TestSigpair } from '../helpers/sigpair.ts'
 import { dealWallet, dialPresign, generateWallet, newKeyId, playKeygen, playPresign } from '../helpers/wallet.ts'
@@ -50,6 +50,10 @@ test('presignatures the device no longer holds are consumed before new ones are 
 
   const again = await dialPresign(sigpair, wallet, 1, { inventory: [made[1]!.id] })
   expect(again.talk.answer.count).toBe(1)
-  expect((await pairOf(wallet.pair)).stock).toHaveLength(1)
-  again.talk.leave()
+  expect((await pairOf(wallet.pair)).stock).toHaveLength(3) // a hello alone may be a replay
+
+  const { id } = await playPresign(again.talk, wallet.key, again.sigids[0]!)
+  again.talk.stored()
+  await again.talk.done()
+  expect((await pairOf(wallet.pair)).stock).toEqual([made[1]!.id, id].map(toHex))
 })

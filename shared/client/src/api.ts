@@ -23,6 +23,7 @@ import {
   type TicketResponse,
   type TransactionResponse,
   ticketResponse,
+  toHex,
   transactionResponse,
 } from '@tandem/wire'
 import { TandemError } from './errors.ts'
@@ -59,8 +60,13 @@ export type Api = {
  * @param token   the user's OIDC token; asked for at every request, so that it can be renewed
  */
 export function createApi(platform: Platform, baseUrl: string, token: () => Promise<string>): Api {
-  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object): Promise<T> =>
-    withRetries(platform, async () => request(platform, `${baseUrl}${path}`, method, await token(), schema, body))
+  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object): Promise<T> => {
+    // One key for all attempts: an answer that was lost is given again, and nothing happens twice.
+    const key = body === undefined ? undefined : toHex(platform.random(16)).slice(2)
+    return withRetries(platform, async () =>
+      request(platform, `${baseUrl}${path}`, method, await token(), schema, { body, key }),
+    )
+  }
   return {
     cloudPublicKey: async () => call('GET', '/api/v1/mpc/cloud-public-key', cloudPublicKeyResponse),
     ticket: async (body) => call('POST', '/api/v1/mpc/tickets', ticketResponse, body),
@@ -99,7 +105,7 @@ async function request<T>(
   method: string,
   token: string,
   schema: Schema<T>,
-  body: object | undefined,
+  { body, key }: { readonly body: object | undefined; readonly key: string | undefined },
 ): Promise<T> {
   const overdue = new AbortController()
   const cancel = after(REQUEST_MS, () => {
@@ -108,7 +114,11 @@ async function request<T>(
   try {
     const answer = await fetch(url, {
       method,
-      headers: { authorization: `Bearer ${token}`, accept: 'application/json', 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        ...(key === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': key }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: overdue.signal,
     })

@@ -13,7 +13,7 @@ export { type Caller, type Issuer, oidcVerifier } from './oidc.ts'
 export { spend, spendToken } from './once.ts'
 export { type Allowance, allowanceHeaders, type Bucket, spendAllowance } from './rate-limit.ts'
 export { type Answer, type Call, type Endpoint, type Incoming, type Method, type Route, route } from './routes.ts'
-export { listen, type Serving } from './server.ts'
+export { closeAfter, listen, type Serving } from './server.ts'
 export {
   bearerToken,
   issueServiceToken,

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import type { Drain } from './drain.ts'
 import type { Handler } from './http.ts'
 
 /** A server that listens. */
@@ -49,6 +51,18 @@ export async function listen(
     close: () => closed(server),
     cut: () => server.closeAllConnections(),
   }
+}
+
+/** How long the last answers may take to leave once nothing runs any more. */
+const FLUSH_MS = 500
+
+/** Takes no new connection, lets what runs finish for at most `graceMs`, and cuts what never asked anything. */
+export async function closeAfter({ close, cut }: Serving, drain: Drain, graceMs: number): Promise<void> {
+  const gone = close()
+  await drain.drain(graceMs)
+  await Promise.race([gone, setTimeout(FLUSH_MS, undefined, { ref: false })])
+  cut()
+  await gone
 }
 
 function closeIdle(server: Server): void {
