@@ -60,17 +60,28 @@ test('what the service calls retryable is repeated, and then succeeds', async ()
   expect(requests).toBe(3)
 })
 
-test('every attempt of one call carries the same Idempotency-Key, and another call another', async () => {
+test('every attempt to prepare one payment carries the same Idempotency-Key, and another payment another', async () => {
   const keys: unknown[] = []
   const api = await apiAgainst((request, response) => {
     keys.push(request.headers['idempotency-key'])
     problem(503, { error: 'UNAVAILABLE' })(request, response)
   })
+  const request = { to: `0x${'ab'.repeat(20)}`, value: '1', chainId: 1 }
   for (let call = 0; call < 2; call++)
-    await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(api.prepareTransaction('prf_x', request)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(keys).toHaveLength(8)
   expect(new Set(keys.slice(0, 4)).size).toBe(1)
   expect(new Set(keys).size).toBe(2)
+})
+
+test('a call that names its session carries none: a crash on the way must not lock its repetition out', async () => {
+  let key: unknown
+  const api = await apiAgainst((request, response) => {
+    key = request.headers['idempotency-key']
+    problem(409, { error: 'SESSION_CONSUMED' })(request, response)
+  })
+  await expect(api.sign({ sessionId: 'ses_x' })).rejects.toMatchObject({ code: 'SESSION_CONSUMED' })
+  expect(key).toBeUndefined()
 })
 
 test('a limit is not hammered', async () => {

@@ -56,17 +56,17 @@ export type Api = {
 }
 
 /**
+ * A call that names its key or its session is repeatable as it is. Preparing a payment is not: all its attempts carry one
+ * Idempotency-Key, so that a lost answer is given again and no nonce is reserved twice.
+ *
  * @param baseUrl where functions listens, without a trailing slash
  * @param token   the user's OIDC token; asked for at every request, so that it can be renewed
  */
 export function createApi(platform: Platform, baseUrl: string, token: () => Promise<string>): Api {
-  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object): Promise<T> => {
-    // One key for all attempts: an answer that was lost is given again, and nothing happens twice.
-    const key = body === undefined ? undefined : toHex(platform.random(16)).slice(2)
-    return withRetries(platform, async () =>
+  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object, key?: string): Promise<T> =>
+    withRetries(platform, async () =>
       request(platform, `${baseUrl}${path}`, method, await token(), schema, { body, key }),
     )
-  }
   return {
     cloudPublicKey: async () => call('GET', '/api/v1/mpc/cloud-public-key', cloudPublicKeyResponse),
     ticket: async (body) => call('POST', '/api/v1/mpc/tickets', ticketResponse, body),
@@ -74,7 +74,13 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     profile: async (id) => call('GET', `/api/v1/profiles/${encodeURIComponent(id)}`, profileResponse),
     profiles: async () => call('GET', '/api/v1/profiles', profilesResponse),
     prepareTransaction: async (id, body) =>
-      call('POST', `/api/v1/profiles/${encodeURIComponent(id)}/transactions`, prepareTransactionResponse, body),
+      call(
+        'POST',
+        `/api/v1/profiles/${encodeURIComponent(id)}/transactions`,
+        prepareTransactionResponse,
+        body,
+        toHex(platform.random(16)).slice(2),
+      ),
     sign: async (body) => call('POST', '/api/v1/mpc/sign', signResponse, body),
     signMessage: async (body) => call('POST', '/api/v1/mpc/sign-message', signMessageResponse, body),
     transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
@@ -117,7 +123,8 @@ async function request<T>(
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
-        ...(key === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': key }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: overdue.signal,
