@@ -1,0 +1,133 @@
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createTandemClient,
+  defaultPlatform,
+  memoryVault,
+  type Pin,
+  type Platform,
+  type TandemClient,
+  type TandemOptions,
+} from '@tandem/client'
+import { LOCAL_KEY, portOf, requireFreePort } from '@tandem/local'
+import { createKms, createSealer, type Stores } from '@tandem/sigpair'
+import { openSqlite } from '@tandem/store'
+import { startAnvil } from '../../infra/local/src/anvil.ts'
+import { type Chain, chainAt } from '../../infra/local/src/chain.ts'
+import { DEFAULT_PORTS, type Ports } from '../../infra/local/src/options.ts'
+import { type Stack, startStack } from '../../infra/local/src/stack.ts'
+import { type FlakyNode, flakyNode } from '../functions/flaky-node.ts'
+import { fast } from './backends.ts'
+
+/** A whole Tandem, each service a process of its own, in a folder that dies with it. */
+export type TestStack = Stack & {
+  readonly directory: string
+  readonly pinned: Pin
+  /** the node itself */
+  readonly chain: Chain
+  /** the line between functions and the node */
+  readonly line: FlakyNode
+  /** Sigpair's databases, as one more instance sees them */
+  readonly stores: Stores
+  /** a device of this user, with a vault in memory and an empty stock, unless `options` say otherwise */
+  readonly device: (user: string, options?: Partial<TandemOptions>) => TandemClient
+}
+
+export async function startTestStack(): Promise<TestStack> {
+  const directory = mkdtempSync(join(tmpdir(), 'tandem-stack-'))
+  const ports = await freePorts()
+  const node = await startAnvil({ port: ports.chain })
+  const line = await flakyNode(node.rpcUrl)
+  const stack = await startStack({ ports, host: '127.0.0.1', directory, chainUrl: line.url }, QUIET)
+  const { stores, close } = openStores(join(directory, 'sigpair'), ports.kms)
+  const pinned = await stack.pin()
+  return {
+    ...stack,
+    directory,
+    pinned,
+    line,
+    stores,
+    chain: chainAt(node.rpcUrl),
+    device: (user, options = {}) =>
+      createTandemClient({
+        baseUrl: stack.functionsUrl,
+        token: async () => stack.tokenOf(user),
+        vault: memoryVault(),
+        pin: pinned,
+        backend: fast,
+        stock: 0,
+        ...options,
+      }),
+    stop: async () => {
+      await close()
+      await stack.stop()
+      await line.close()
+      await node.stop()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+/** Nobody listens. */
+const QUIET = { step: async <T>(_what: string, act: (progress: () => void) => Promise<T>) => act(() => undefined) }
+
+function openStores(directory: string, kmsPort: number): { stores: Stores; close: () => Promise<void> } {
+  const kms = createKms({ keyName: LOCAL_KEY, endpoint: '127.0.0.1', port: kmsPort, insecure: true })
+  const parties = openSqlite({ path: join(directory, 'parties.sqlite') })
+  const presignatures = openSqlite({ path: join(directory, 'presignatures.sqlite') })
+  return {
+    stores: { parties, presignatures, sealer: createSealer(kms), now: Date.now },
+    close: async () => {
+      await Promise.all([parties.close(), presignatures.close(), kms.close()])
+    },
+  }
+}
+
+/** One for every part of a stack. */
+async function freePorts(): Promise<Ports> {
+  const ports: Record<string, number> = {}
+  for (const name of Object.keys(DEFAULT_PORTS)) ports[name] = await freePort(Object.values(ports))
+  return ports as Ports
+}
+
+/** Below the ports that systems hand out by themselves, so that nobody gets it before we listen on it. */
+export async function freePort(taken: readonly number[] = []): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000)
+    const free = await requireFreePort(portOf('a test', port, 'port', 'PORT')).then(
+      () => true,
+      () => false,
+    )
+    if (free && !taken.includes(port)) return port
+  }
+}
+
+/** A device's HTTP, with somebody in the middle: `pass` sends a request on. */
+export function platformWith(
+  between: (
+    url: string,
+    request: Parameters<Platform['fetch']>[1],
+    pass: Platform['fetch'],
+  ) => ReturnType<Platform['fetch']>,
+): Platform {
+  const platform = defaultPlatform()
+  return { ...platform, fetch: async (url, request) => between(url, request, platform.fetch) }
+}
+
+/** What another user's caller gets of the backend: status and body, without the request's own id. */
+export async function ask(
+  stack: Pick<Stack, 'functionsUrl' | 'tokenOf'>,
+  user: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+  const answer = await fetch(`${stack.functionsUrl}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${await stack.tokenOf(user)}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
