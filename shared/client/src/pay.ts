@@ -3,7 +3,7 @@ import { fromHex, type PrepareTransactionResponse, type TransactionResponse, toH
 import type { Device } from './device.ts'
 import { TandemError } from './errors.ts'
 import { type Approved, signInteractively, signSession } from './sign-session.ts'
-import { signingKey } from './signing-key.ts'
+import { currentShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import {
   checkedAddress,
@@ -117,7 +117,7 @@ async function checkedSignature(
   digest: Uint8Array,
 ): Promise<string> {
   const { backend, vault } = device
-  const { publicKey } = signingKey(backend, await loadWallet(vault, wallet.keyId)).share
+  const { publicKey } = currentShare(backend, await loadWallet(vault, wallet.keyId))
   if (!verifies(signature, digest, publicKey)) throw refused('a signature that does not verify')
   return toHex(signature)
 }

@@ -5,7 +5,7 @@ import { DEVICE, SIGPAIR } from './dialogue.ts'
 import { signOnDevice } from './dialogue-sign.ts'
 import { TandemError } from './errors.ts'
 import { poison, recordCheck } from './journal.ts'
-import { signingKey } from './signing-key.ts'
+import { currentShare, signingKey } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { loadWallet } from './wallet-record.ts'
 
@@ -48,7 +48,7 @@ function isSpent(error: unknown): boolean {
 async function shareOf(device: Device, keyId: string, presignature: Presignature, approved: Approved): Promise<string> {
   const { backend, platform, vault, onProgress } = device
   onProgress({ step: 'sign' })
-  const { share } = signingKey(backend, await loadWallet(vault, keyId))
+  const share = currentShare(backend, await loadWallet(vault, keyId))
   const key = { publicKey: share.publicKey, chainCode: share.chainCode, epoch: share.epoch, signers: [DEVICE, SIGPAIR] }
   const online = onlineShare(backend, presignature, key, { ...approved, rhoD: platform.random(32) })
   return toBase64url(encodeSignatureShare(online.share))
