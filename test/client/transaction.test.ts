@@ -1,5 +1,5 @@
 import { hashMessage, Transaction, Wallet } from 'ethers'
-import fc from 'fast-check'
+import { assert, bigInt, nat, property, record, uint8Array } from 'fast-check'
 import type { UnsignedTx } from '@tandem/wire'
 import {
   checkedAddress,
@@ -25,13 +25,13 @@ const asked = { to: TO, value: 123n, chainId: 31337, data: '0xa9059cbb' }
 const hex = (bytes: Uint8Array) => `0x${Buffer.from(bytes).toString('hex')}`
 
 test('the digest is the one ethers computes, for any transaction', () => {
-  const anyTx = fc.record({
-    nonce: fc.nat(),
-    value: fc.bigInt(0n, 10n ** 24n).map(String),
-    data: fc.uint8Array({ maxLength: 100 }).map(hex),
+  const anyTx = record({
+    nonce: nat(),
+    value: bigInt(0n, 10n ** 24n).map(String),
+    data: uint8Array({ maxLength: 100 }).map(hex),
   })
-  fc.assert(
-    fc.property(anyTx, (some) => {
+  assert(
+    property(anyTx, (some) => {
       const full = { ...tx, ...some }
       const theirs = Transaction.from({ ...full, type: 2 }).unsignedHash
       expect(hex(transactionDigest(full))).toBe(theirs)

@@ -38,7 +38,7 @@ export async function runOnDevice<Out>(
         onRound?.(message.round)
         return channel.send(message)
       },
-      receive: channel.receive,
+      receive: async (from, signal) => channel.receive(from, signal),
     },
     record,
     breathe: platform.breathe,
