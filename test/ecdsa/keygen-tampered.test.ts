@@ -206,9 +206,9 @@ describe('acknowledgements', () => {
 
   test('K10 of another identity, index or confirmation make no certificate', async () => {
     const lies = [
-      signAs(1)(ackMessage(fast, await conf(), bob)),
-      signAs(2)(ackMessage(fast, await conf(), alice)),
-      signAs(2)(ackMessage(fast, new Uint8Array(32), bob)),
+      signAs(1)(ackMessage(fast, 'keygen', await conf(), bob)),
+      signAs(2)(ackMessage(fast, 'keygen', await conf(), alice)),
+      signAs(2)(ackMessage(fast, 'keygen', new Uint8Array(32), bob)),
       new Uint8Array(64),
     ]
     for (const lie of lies) {

@@ -1,5 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { type Backend, keygen, type KeygenDeps, type KeygenResult, type KeygenSetup } from '@tandem/ecdsa'
+import { type Backend, keygen, type KeygenResult, type KeygenSetup, type StagingDeps } from '@tandem/ecdsa'
 import { keyId, type PartyIndex, partyIndex, type Protocol, type Rng } from '@tandem/rounds'
 import { fast } from './backends.ts'
 import { seeded } from './rng.ts'
@@ -38,7 +38,7 @@ export function keygenSetup(self: number, { parties = 2, seed = 'keygen' }: Keyg
   }
 }
 
-export function keygenDeps(self: PartyIndex, options: KeygenOptions = {}): KeygenDeps {
+export function keygenDeps(self: PartyIndex, options: KeygenOptions = {}): StagingDeps {
   const { seed = 'keygen', backend = fast, rngOf, signerOf, backendOf } = options
   const rng = seeded(seed).fork(self)
   return {

@@ -91,7 +91,7 @@ export async function dealWallet(sigpair: Pick<TestSigpair, 'stores'>, device = 
   const theirs = { share: dealt.keys.get(SIGPAIR)!.share, pairs: dealt.setups.get(SIGPAIR)! }
   await beginKeygen(stores, { keyId, owner: OWNER, device: device.cnf })
   await stageKey(stores, { stageId, ...theirs, certificate: [] })
-  const ack = device.sign(ackMessage(noble, share.conf, DEVICE))
+  const ack = device.sign(ackMessage(noble, 'keygen', share.conf, DEVICE))
   await completeStage(stores, keyId, stageId, [ack, new Uint8Array(64)])
   await commit(stores, keyId, stageId)
   return { device, keyId, key: { share, pairs }, pair: { keyId, ssid: share.ssid, epoch: 0 } }

@@ -1,5 +1,5 @@
 export { keygen } from './keygen.ts'
-export { ackMessage, type KeygenDeps, type KeygenSetup } from './keygen-session.ts'
+export type { KeygenSetup } from './keygen-session.ts'
 export type { Backend, Point } from './math/backend.ts'
 export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'
@@ -22,6 +22,7 @@ export {
   type Stage,
   shareHolds,
 } from './share-codec.ts'
+export { ackMessage, type StagingDeps, type StagingProtocol } from './staging-session.ts'
 export { checkSignature, combine, type RecoveryRange } from './assemble.ts'
 export { type ChildKey, derive, encodePath, type ExtendedKey, MAX_PATH_LENGTH } from './derive.ts'
 export {

@@ -1,86 +1,93 @@
-import { type PartyIndex, ProtocolAbort, type SessionId, sessionId } from '@tandem/rounds'
-import { type ByParty, inOrder, type Opening, openingOf, type Round1, type Round2 } from './keygen-messages.ts'
+import { type PartyIndex, ProtocolAbort, type SessionId } from '@tandem/rounds'
 import type { KeygenSession } from './keygen-session.ts'
-import { equalBytes, le16 } from './math/bytes.ts'
+import { concat, equalBytes, le16, split } from './math/bytes.ts'
 import { TH } from './math/hash.ts'
-import { decodePoint, sumPoints } from './math/points.ts'
+import { decodePoint, POINT_BYTES, sumPoints } from './math/points.ts'
 import { fromBytesBE, randomScalar, toBytes32 } from './math/scalar.ts'
-import { proveDlog, verifyDlog } from './proof/dlog.ts'
+import { DLOG_PROOF_BYTES, proveDlog, verifyDlog } from './proof/dlog.ts'
+import { hideSecrets, type KeyShare } from './share.ts'
 import { shareHolds } from './share-codec.ts'
+import { type ByParty, inOrder, mapEach, type Round1, withOwn } from './staging-messages.ts'
+import type { Commitment, Opening } from './staging-rounds.ts'
 
-/** Our part of the key: a_i, what commits to it and what opens the commitment. */
-export type Contribution = {
-  /** a_i, 32 bytes big-endian; our share if the run succeeds */
-  readonly a: Uint8Array
-  readonly A: Uint8Array
-  readonly cc: Uint8Array
+/** What opens a commitment and proves it; `bytes` is its encoding. */
+type Contribution = {
   readonly salt: Uint8Array
-  readonly nonce: Uint8Array
-  readonly com: Uint8Array
+  /** A_i, 33 bytes */
+  readonly A: Uint8Array
+  /** our part of the chain code, 32 bytes */
+  readonly cc: Uint8Array
+  /** T ‖ z */
+  readonly proof: Uint8Array
+  readonly bytes: Uint8Array
 }
 
-/** What all parties must hold alike after round 2. */
-export type Agreement = {
-  readonly publicKey: Uint8Array
-  readonly publicShares: readonly Uint8Array[]
-  readonly chainCode: Uint8Array
-  readonly conf: Uint8Array
-}
-
-export function contribute(session: KeygenSession): Contribution {
+/** Round 1: a_i, our share if the run succeeds, and what commits to it. */
+export function contribute(session: KeygenSession): Commitment {
   const { backend, rng, self, secrets } = session
   const scalar = randomScalar(rng)
   const a = toBytes32(scalar)
   secrets.lasting.push(a)
   const parts = { A: backend.encode(backend.mulBase(scalar)), cc: rng(32), salt: rng(32) }
-  return { a, ...parts, nonce: rng(32), com: commitment(session, self, parts) }
+  return {
+    nonce: rng(32),
+    com: commitment(session, self, parts),
+    open: (ssid) => openContribution(session, ssid, a, parts),
+  }
 }
 
 /** com_i. The index is in it, so a copied commitment opens for nobody else. */
-function commitment(session: KeygenSession, i: PartyIndex, parts: Pick<Opening, 'A' | 'cc' | 'salt'>): Uint8Array {
+function commitment(session: KeygenSession, i: PartyIndex, parts: Omit<Contribution, 'proof' | 'bytes'>): Uint8Array {
   return TH(session.backend, 'kg/com', session.sid, le16(i), parts.salt, parts.A, parts.cc)
 }
 
-/** 1.1 */
-export function ssidOf(session: KeygenSession, round1: ByParty<Pick<Round1, 'nonce' | 'com'>>): SessionId {
-  const views = inOrder(round1, ({ nonce, com }) => [nonce, com]).flat()
-  return sessionId(TH(session.backend, 'kg/ssid', session.sid, ...views))
+function openContribution(
+  session: KeygenSession,
+  ssid: SessionId,
+  a: Uint8Array,
+  { salt, A, cc }: Omit<Contribution, 'proof' | 'bytes'>,
+): Opening {
+  const { backend, rng, self } = session
+  const proof = proveDlog(backend, { ssid, prover: self, A }, fromBytesBE(a), rng)
+  const mine = { ...{ salt, A, cc, proof }, bytes: concat(salt, A, cc, proof) }
+  return {
+    bytesFor: () => mine.bytes,
+    settle: (round1, round2) => {
+      const theirs = mapEach(round2, ({ opening }) => parseContribution(opening))
+      verifyContributions(session, ssid, round1, theirs)
+      return makeShare(session, ssid, a, withOwn(theirs, self, mine))
+    },
+  }
 }
 
-export function openContribution(session: KeygenSession, ssid: SessionId, mine: Contribution): Opening {
-  const { backend, rng, self } = session
-  const statement = { ssid, prover: self, A: mine.A }
-  return openingOf({ ...mine, proof: proveDlog(backend, statement, fromBytesBE(mine.a), rng) })
+function parseContribution(bytes: Uint8Array): Contribution {
+  const [salt, A, cc, proof] = split(bytes, 32, POINT_BYTES, 32, DLOG_PROOF_BYTES)
+  return { salt, A, cc, proof, bytes }
 }
 
 /** 2.1 @throws {ProtocolAbort} names every peer that lied, not only the first */
-export function verifyOpenings(
+function verifyContributions(
   session: KeygenSession,
   ssid: SessionId,
   round1: ByParty<Pick<Round1, 'com'>>,
-  round2: ByParty<Pick<Round2, 'opening'>>,
+  theirs: ByParty<Contribution>,
 ): void {
   const { backend, peers } = session
-  const liars = (holds: (opening: Opening, j: PartyIndex) => boolean) =>
-    peers.filter((j) => !holds(round2.get(j)!.opening, j))
+  const liars = (holds: (contribution: Contribution, j: PartyIndex) => boolean) =>
+    peers.filter((j) => !holds(theirs.get(j)!, j))
 
   const offCurve = liars(({ A }) => decodePoint(backend, A) !== undefined)
   if (offCurve.length > 0) throw new ProtocolAbort('BAD_ENCODING', 2, offCurve) // check K4
-  const opensElse = liars((opening, j) => equalBytes(round1.get(j)!.com, commitment(session, j, opening)))
+  const opensElse = liars((parts, j) => equalBytes(round1.get(j)!.com, commitment(session, j, parts)))
   if (opensElse.length > 0) throw new ProtocolAbort('BAD_COMMITMENT', 2, opensElse) // check K5
   const unproven = liars(({ A, proof }, j) => verifyDlog(backend, { ssid, prover: j, A }, proof))
   if (unproven.length > 0) throw new ProtocolAbort('BAD_PROOF', 2, unproven) // check K6
 }
 
 /** 2.2 @throws {ProtocolAbort} `UNATTRIBUTED` if the openings make no key, or not ours */
-export function agree(
-  session: KeygenSession,
-  ssid: SessionId,
-  a: Uint8Array,
-  round2: ByParty<Pick<Round2, 'opening'>>,
-): Agreement {
-  const { backend, self } = session
-  const publicShares = inOrder(round2, ({ opening }) => opening.A)
+function makeShare(session: KeygenSession, ssid: SessionId, a: Uint8Array, all: ByParty<Contribution>): KeyShare {
+  const { backend, keyId, self, epoch, threshold, identities } = session
+  const publicShares = inOrder(all, ({ A }) => A)
   const X = sumPoints(
     backend,
     publicShares.map((A) => backend.decode(A)),
@@ -89,8 +96,11 @@ export function agree(
   const publicKey = backend.encode(X)
   const sound = shareHolds(backend, { self, secret: a, publicKey, publicShares })
   if (!sound) throw new ProtocolAbort('UNATTRIBUTED', 2) // check K8
-  const chainCode = TH(backend, 'kg/cc', ssid, ...inOrder(round2, ({ opening }) => opening.cc))
-  const seen = TH(backend, 'kg/conf', ...inOrder(round2, ({ opening }) => opening.bytes))
+  const chainCode = TH(backend, 'kg/cc', ssid, ...inOrder(all, ({ cc }) => cc))
+  const seen = TH(backend, 'kg/conf', ...inOrder(all, ({ bytes }) => bytes))
   const conf = TH(backend, 'kg/conf', ssid, seen, publicKey, ...publicShares, chainCode)
-  return { publicKey, publicShares, chainCode, conf }
+  return hideSecrets({
+    ...{ keyId, epoch, ssid, self, threshold, parties: identities.length },
+    ...{ secret: a, publicKey, publicShares, chainCode, identities, conf },
+  })
 }

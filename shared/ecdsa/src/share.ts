@@ -55,12 +55,12 @@ export type BobSeeds = {
   readonly roots: Uint8Array
 }
 
-/** Everything key generation leaves with one party. */
+/** Everything key generation, or refresh, leaves with one party. */
 export type KeygenResult = {
   readonly share: KeyShare
   /** one per peer, in index order */
   readonly pairs: readonly PairSetup[]
-  /** ack_1..ack_n, Ed25519 signatures over TH("kg/ack", conf, LE16 i), 64 bytes each; complete when all are there */
+  /** ack_1..ack_n, Ed25519 signatures over conf as `ackMessage` puts it, 64 bytes each; complete when all are there */
   readonly certificate: readonly Uint8Array[]
 }
 
