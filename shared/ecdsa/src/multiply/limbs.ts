@@ -5,10 +5,13 @@ import { q } from '../math/scalar.ts'
  * every sum stays below 2^53 and is exact. Nothing branches on a value or uses one as an address, unless it says so.
  */
 
-export const WORDS = 8
-export const HALVES = 16
-/** A row: the three scalars of one OT, two for the inputs and one for the check. */
-export const ROW = 3 * WORDS
+export const SCALAR_WORDS = 8
+/** The three scalars of one OT, two for the inputs and one for the check. */
+export const ROW_WORDS = 3 * SCALAR_WORDS
+
+// What a module exports or imports is read anew in every turn of a loop; what it keeps to itself is a constant.
+const WORDS = SCALAR_WORDS
+const ROW = ROW_WORDS
 
 /** Bound once: looked up as a global it costs more than the arithmetic around it where globals are intercepted. */
 const floor = Math.floor
@@ -33,19 +36,24 @@ export function scalarOfWords(words: Float64Array): bigint {
  * v mod q, canonical. With Q = ⌊v/q⌋ that is `v + Q·c` less its multiple of 2^256. The upper words give an e that is Q or
  * Q + 1, and `⌊(v + e·c)/2^256⌋` is Q in both cases.
  *
- * @param v   8 words below 2^52.5 in size, together a number below 2^273 in size
- * @param out gets 8 words from `at` on
+ * @param v   8 words from `from` on, below 2^52.5 in size, together a number below 2^273 in size
+ * @param out gets 8 words from `to` on
  */
-export function canonical(v: Float64Array, out: Int32Array, at: number): void {
-  const e = floor(v[7]! * 2 ** -32 + v[6]! * 2 ** -64 + 2 ** -32)
+export function canonical(v: Float64Array, from: number, out: Int32Array, to: number): void {
+  const e = floor(v[from + 7]! * 2 ** -32 + v[from + 6]! * 2 ** -64 + 2 ** -32)
   let quotient = 0
-  for (let k = 0; k < WORDS; k++) quotient = floor((v[k]! + e * C[k]! + quotient) * 2 ** -32)
+  for (let k = 0; k < WORDS; k++) quotient = floor((v[from + k]! + e * C[k]! + quotient) * 2 ** -32)
   let carry = 0
   for (let k = 0; k < WORDS; k++) {
-    const word = v[k]! + quotient * C[k]! + carry
+    const word = v[from + k]! + quotient * C[k]! + carry
     carry = floor(word * 2 ** -32)
-    out[at + k] = word | 0
+    out[to + k] = word | 0
   }
+}
+
+/** {@link canonical} for one number after another. */
+export function canonicalAll(v: Float64Array, out: Int32Array): void {
+  for (let at = 0; at < v.length; at += WORDS) canonical(v, at, out, at)
 }
 
 /** Is each of these little-endian scalars below q? For public data: it stops at the first that is not. */
@@ -68,13 +76,10 @@ function belowOrder(scalars: Uint32Array, at: number): boolean {
  * @param a a row of scalars below q, added to all
  */
 export function differences(alpha0: Float64Array, alpha1: Uint32Array, a: Float64Array, out: Int32Array): void {
-  const v = new Float64Array(WORDS)
+  const v = new Float64Array(ROW)
   for (let row = 0; row < out.length; row += ROW) {
-    for (let column = 0; column < ROW; column += WORDS) {
-      const at = row + column
-      for (let k = 0; k < WORDS; k++) v[k] = alpha0[at + k]! - alpha1[at + k]! + a[column + k]!
-      canonical(v, out, at)
-    }
+    for (let k = 0; k < ROW; k++) v[k] = alpha0[row + k]! - alpha1[row + k]! + a[k]!
+    for (let k = 0; k < ROW; k += WORDS) canonical(v, k, out, row + k)
   }
   v.fill(0)
 }

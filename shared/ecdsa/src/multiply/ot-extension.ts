@@ -140,14 +140,15 @@ function expandTrees(
  */
 function fold(tree: Int32Array, rows: Int32Array): void {
   for (let b = 0; b < DEPTH; b++) {
-    for (let pair = 0; pair < LEAVES >>> (b + 1); pair++) {
-      const to = pair * ROW_WORDS
-      const even = 2 * to
-      for (let w = 0; w < ROW_WORDS; w++) {
-        const odd = tree[even + ROW_WORDS + w]!
-        rows[b * ROW_WORDS + w]! ^= odd
-        tree[to + w] = tree[even + w]! ^ odd
+    const end = (LEAVES * ROW_WORDS) >>> b
+    for (let w = 0; w < ROW_WORDS; w++) {
+      let sum = 0
+      for (let even = w, to = w; even < end; even += 2 * ROW_WORDS, to += ROW_WORDS) {
+        const odd = tree[even + ROW_WORDS]!
+        sum ^= odd
+        tree[to] = tree[even]! ^ odd
       }
+      rows[b * ROW_WORDS + w] = sum
     }
   }
 }

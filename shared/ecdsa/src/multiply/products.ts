@@ -1,11 +1,14 @@
 import { mod, q } from '../math/scalar.ts'
-import { canonical, HALVES, ROW, scalarOfWords, WORDS, wordsOfScalar } from './limbs.ts'
+import { canonical, canonicalAll, ROW_WORDS, SCALAR_WORDS, scalarOfWords, wordsOfScalar } from './limbs.ts'
 
 /**
  * Sums of products over the rows of a multiplication. Row words are below 1.32·2^32 in size, which is what
  * `γ + β·(ã − q)` reaches; the other factor comes in halves between −2^15 and 2^15.
  */
 
+const WORDS = SCALAR_WORDS
+const HALVES = 2 * WORDS
+const ROW = ROW_WORDS
 const floor = Math.floor
 
 /** Rows whose products are added before a carry: 6·8·2^15·1.32·2^32 < 2^53. */
@@ -26,36 +29,30 @@ const Q_HALVES = Float64Array.from({ length: HALVES }, (_, l) => Number((q >> Bi
  * @param gadget 8 words per row, unsigned
  */
 export function dotProducts(gadget: Int32Array, rows: Float64Array): readonly [bigint, bigint] {
-  const halves = new Float64Array(2 * WORDS)
-  const sums = [newSum(), newSum()] as const
-  for (let j = 0; j * ROW < rows.length; j++) {
+  const halves = new Float64Array(HALVES)
+  const plain = new Float64Array(2 * WORDS)
+  const lower = [new Float64Array(2 * WORDS), new Float64Array(2 * WORDS)] as const
+  const upper = [new Float64Array(2 * WORDS), new Float64Array(2 * WORDS)] as const
+  for (let j = 0, row = 0; row < rows.length; j++, row += ROW) {
     for (let k = 0; k < WORDS; k++) {
       const word = gadget[j * WORDS + k]!
       halves[k] = (word & 0xffff) - CENTRE
       halves[WORDS + k] = (word >>> 16) - CENTRE
     }
-    addProduct(sums[0], halves, rows, j * ROW)
-    addProduct(sums[1], halves, rows, j * ROW + WORDS)
-    if (j % ROWS_PER_CARRY === 0) for (const sum of sums) carryOver(sum)
+    multiplyAdd(lower[0], rows, row, halves, 0)
+    multiplyAdd(upper[0], rows, row, halves, WORDS)
+    multiplyAdd(lower[1], rows, row + WORDS, halves, 0)
+    multiplyAdd(upper[1], rows, row + WORDS, halves, WORDS)
+    for (let k = 0; k < 2 * WORDS; k++) plain[k]! += rows[row + k]!
+    if (j % ROWS_PER_CARRY === 0) for (const sum of [...lower, ...upper]) carryOver(sum)
   }
-  return [total(sums[0]), total(sums[1])]
-}
-
-/** Coefficients by powers of 2^32; `upper` counts 2^16 times, `plain` times the centres. */
-type Sum = { readonly lower: Float64Array; readonly upper: Float64Array; readonly plain: Float64Array }
-
-function newSum(): Sum {
-  return {
-    lower: new Float64Array(2 * WORDS),
-    upper: new Float64Array(2 * WORDS),
-    plain: new Float64Array(WORDS),
+  const total = (i: 0 | 1) => {
+    const centred = scalarOfWords(lower[i]) + (scalarOfWords(upper[i]) << 16n)
+    return mod(centred + ALL_CENTRES * scalarOfWords(plain.subarray(i * WORDS, (i + 1) * WORDS)))
   }
-}
-
-function addProduct({ lower, upper, plain }: Sum, halves: Float64Array, rows: Float64Array, at: number): void {
-  multiplyAdd(lower, rows, at, halves, 0)
-  multiplyAdd(upper, rows, at, halves, WORDS)
-  for (let k = 0; k < WORDS; k++) plain[k]! += rows[at + k]!
+  const totals = [total(0), total(1)] as const
+  for (const secret of [...lower, ...upper, plain]) secret.fill(0)
+  return totals
 }
 
 /** sum += a·b as polynomials of 8 coefficients. Written out: in a loop it takes four times as long. */
@@ -93,21 +90,15 @@ function multiplyAdd(sum: Float64Array, a: Float64Array, at: number, b: Float64A
   sum[14]! += a7 * b7
 }
 
-function carryOver({ lower, upper }: Sum): void {
+/** Leaves each coefficient near 32 bits; the last takes what is left. */
+function carryOver(sum: Float64Array): void {
+  let carry = 0
   for (let k = 0; k < 2 * WORDS - 1; k++) {
-    const low = floor(lower[k]! * 2 ** -32)
-    lower[k]! -= low * 2 ** 32
-    lower[k + 1]! += low
-    const high = floor(upper[k]! * 2 ** -32)
-    upper[k]! -= high * 2 ** 32
-    upper[k + 1]! += high
+    const over = floor(sum[k]! * 2 ** -32)
+    sum[k] = sum[k]! - over * 2 ** 32 + carry
+    carry = over
   }
-}
-
-function total({ lower, upper, plain }: Sum): bigint {
-  const sum = scalarOfWords(lower) + (scalarOfWords(upper) << 16n) + ALL_CENTRES * scalarOfWords(plain)
-  for (const secret of [lower, upper, plain]) secret.fill(0)
-  return mod(sum)
+  sum[2 * WORDS - 1]! += carry
 }
 
 /**
@@ -119,14 +110,14 @@ function total({ lower, upper, plain }: Sum): bigint {
 export function combinations(rows: Float64Array, thetas: readonly [bigint, bigint]): Int32Array {
   const factors = factorsOf(thetas)
   const sums = new Float64Array(HALVES)
-  const v = new Float64Array(WORDS)
-  const out = new Int32Array(rows.length / 3)
-  for (let at = 0; at < rows.length; at += ROW) {
-    sumsOfProducts(factors, rows, at, sums)
-    pack(sums, v)
-    for (let k = 0; k < WORDS; k++) v[k]! += rows[at + 2 * WORDS + k]!
-    canonical(v, out, at / 3)
+  const v = new Float64Array(rows.length / 3)
+  for (let row = 0, to = 0; row < rows.length; row += ROW, to += WORDS) {
+    sumsOfProducts(factors, rows, row, sums)
+    pack(sums, v, to)
+    for (let k = 0; k < WORDS; k++) v[to + k]! += rows[row + 2 * WORDS + k]!
   }
+  const out = new Int32Array(v.length)
+  canonicalAll(v, out)
   for (const secret of [sums, v]) secret.fill(0)
   return out
 }
@@ -141,7 +132,7 @@ function factorsOf(thetas: readonly [bigint, bigint]): Float64Array {
   for (let i = 0; i < 2; i++) {
     const v = wordsOfScalar(thetas[i]!)
     for (let shift = 0; shift < HALVES; shift++) {
-      canonical(v, power, 0)
+      canonical(v, 0, power, 0)
       if (shift % 2 === 0) balance(power, factors, 8 * i + shift / 2)
       for (let k = 0; k < WORDS; k++) v[k] = (power[k]! >>> 0) * 2 ** 16
     }
@@ -189,15 +180,15 @@ function sumsOfProducts(t: Float64Array, rows: Float64Array, at: number, sums: F
  * 16 sums by powers of 2^16, each below 2^51.4 in size, as 8 words of the same number mod q, now below 2^260: the
  * multiple of 2^256 is taken off and returns c times.
  */
-function pack(sums: Float64Array, v: Float64Array): void {
+function pack(sums: Float64Array, v: Float64Array, to: number): void {
   const quotient = floor(sums[15]! * 2 ** -16 + sums[14]! * 2 ** -32)
   for (let l = 0; l < C_HALVES.length; l++) sums[l]! += quotient * C_HALVES[l]!
   let over = 0
   for (let k = 0; k < WORDS; k++) {
     const upper = sums[2 * k + 1]!
     const high = floor(upper * 2 ** -16)
-    v[k] = sums[2 * k]! + (upper - high * 2 ** 16) * 2 ** 16 + over
+    v[to + k] = sums[2 * k]! + (upper - high * 2 ** 16) * 2 ** 16 + over
     over = high
   }
-  v[7]! += (over - quotient) * 2 ** 32
+  v[to + WORDS - 1]! += (over - quotient) * 2 ** 32
 }

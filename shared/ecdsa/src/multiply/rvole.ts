@@ -5,7 +5,7 @@ import { decodeScalar, mod, q, randomScalar, toBytes32 } from '../math/scalar.ts
 import { bytesOf, maskOf, wordsOf } from './bits.ts'
 import { keyed, squeeze } from './blake3.ts'
 import { BATCH } from './gf128.ts'
-import { allCanonical, differences, ROW, scalarOfWords, WORDS, wordsOfScalar } from './limbs.ts'
+import { allCanonical, differences, ROW_WORDS, SCALAR_WORDS, scalarOfWords, wordsOfScalar } from './limbs.ts'
 import {
   CHOICE_BYTES,
   type Extension,
@@ -18,6 +18,8 @@ import {
 import type { AliceLeaves, BobLeaves } from './pprf.ts'
 import { combinations, dotProducts } from './products.ts'
 
+const WORDS = SCALAR_WORDS
+const ROW = ROW_WORDS
 const NONCE_BYTES = 32
 const A_TILDE_BYTES = BATCH * ROW * 4
 
@@ -147,15 +149,15 @@ export function bobFinish(
   sha: Sha2,
   state: Once<BobState>,
   r2: Uint8Array,
-): { d: readonly [bigint, bigint] } | { fault: 'BAD_ENCODING' | 'BAD_MULTIPLICATION' } {
+): { d: readonly [bigint, bigint] } | Refused {
   const { d1, choices, columns, gadget } = state.take()
   if (r2.length !== R2_BYTES) throw new UsageError(`the second message is ${R2_BYTES} bytes`)
   const aTildeBytes = r2.subarray(NONCE_BYTES, NONCE_BYTES + A_TILDE_BYTES)
   const [etaBytes, mu] = split(r2.subarray(NONCE_BYTES + A_TILDE_BYTES), 32, 32)
   const aTilde = new Uint32Array(wordsOf(aTildeBytes).buffer)
   const eta = decodeScalar(etaBytes)
-  if (!allCanonical(aTilde)) return { fault: 'BAD_ENCODING' } // check S9
-  if (eta === undefined) return { fault: 'BAD_ENCODING' } // check S9
+  if (!allCanonical(aTilde)) return refused('BAD_ENCODING', choices, columns) // check S9
+  if (eta === undefined) return refused('BAD_ENCODING', choices, columns) // check S9
 
   const s2 = TH(sha, 'rvole/s2', d1, r2.subarray(0, NONCE_BYTES))
   const gamma = padsOf(sha, s2, columns)
@@ -165,8 +167,15 @@ export function bobFinish(
   const d = dotProducts(gadget, rows)
 
   for (const secret of [gamma, rows, choices, columns]) secret.fill(0)
-  if (!equalBytes(expected, mu)) return { fault: 'BAD_MULTIPLICATION' } // check S10
+  if (!equalBytes(expected, mu)) return refused('BAD_MULTIPLICATION') // check S10
   return { d }
+}
+
+type Refused = { readonly fault: 'BAD_ENCODING' | 'BAD_MULTIPLICATION' }
+
+function refused(fault: Refused['fault'], ...secrets: readonly Int32Array[]): Refused {
+  for (const secret of secrets) secret.fill(0)
+  return { fault }
 }
 
 /** D1: what Bob said. Spec: multiply, 2.1. */
