@@ -37,37 +37,61 @@ export type TestStack = Stack & {
 
 export async function startTestStack(): Promise<TestStack> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-stack-'))
+  const ends = [async () => rmSync(directory, { recursive: true })]
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
+  try {
+    return { ...(await startParts(directory, ends)), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startParts(directory: string, ends: (() => Promise<void>)[]): Promise<TestStack> {
   const ports = await freePorts()
   const node = await startAnvil({ port: ports.chain })
+  ends.push(node.stop)
   const line = await flakyNode(node.rpcUrl)
+  ends.push(line.close)
   const stack = await startStack({ ports, host: '127.0.0.1', directory, chainUrl: line.url }, QUIET)
+  ends.push(stack.stop)
   const { stores, close } = openStores(join(directory, 'sigpair'), ports.kms)
+  ends.push(close)
   const pinned = await stack.pin()
-  return {
-    ...stack,
-    directory,
-    pinned,
-    line,
-    stores,
-    chain: chainAt(node.rpcUrl),
-    device: (user, options = {}) =>
-      createTandemClient({
-        baseUrl: stack.functionsUrl,
-        token: async () => stack.tokenOf(user),
-        vault: memoryVault(),
-        pin: pinned,
-        backend: fast,
-        stock: 0,
-        ...options,
-      }),
-    stop: async () => {
-      await close()
-      await stack.stop()
-      await line.close()
-      await node.stop()
-      rmSync(directory, { recursive: true })
-    },
-  }
+  const device = (user: string, options: Partial<TandemOptions> = {}) =>
+    createTandemClient({
+      baseUrl: stack.functionsUrl,
+      token: async () => stack.tokenOf(user),
+      vault: memoryVault(),
+      pin: pinned,
+      backend: fast,
+      stock: 0,
+      ...options,
+    })
+  return { ...stack, directory, pinned, line, stores, chain: chainAt(node.rpcUrl), device }
+}
+
+/** One way from a device to the databases: a functions, its duo-node, its Sigpair. */
+export type Rail = { readonly functionsUrl: string; readonly sigpairUrl: string }
+
+/** A second process of each service, on the same databases, keys and KMS; each knows only its own kind's second. */
+export async function startSecondRail(stack: TestStack): Promise<Rail> {
+  const ports: number[] = []
+  for (let i = 0; i < 4; i++) ports.push(await freePort(ports))
+  const [functions, duoNode, sigpair, internal] = ports
+  const [functionsUrl, sigpairUrl] = [`http://127.0.0.1:${functions}`, `ws://127.0.0.1:${sigpair}`]
+  await Promise.all([
+    stack.another('sigpair', { PORT: String(sigpair), INTERNAL_PORT: String(internal) }),
+    stack.another('duo-node', { PORT: String(duoNode), SIGPAIR_INTERNAL_URL: `http://127.0.0.1:${internal}` }),
+    stack.another('functions', {
+      PORT: String(functions),
+      DUO_NODE_URL: `http://127.0.0.1:${duoNode}`,
+      SIGPAIR_URL: sigpairUrl,
+    }),
+  ])
+  return { functionsUrl, sigpairUrl }
 }
 
 /** Nobody listens. */
