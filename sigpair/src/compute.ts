@@ -9,7 +9,7 @@ import {
   type SigningKey,
   sign,
 } from '@tandem/ecdsa'
-import { type RunHost, run } from '@tandem/rounds'
+import { type JournalEntry, type RunHost, run } from '@tandem/rounds'
 import type { Arithmetic } from './arithmetic.ts'
 import { erase, eraseStage } from './erase.ts'
 import { DEVICE, SIGPAIR } from './parties.ts'
@@ -43,7 +43,11 @@ async function generate(
 ): Promise<readonly Uint8Array[]> {
   const acknowledge = (message: Uint8Array) => new Uint8Array(signBytes(null, message, identityKey))
   const setup = { keyId, self: SIGPAIR, threshold: 2, identities }
-  const result = await run(keygen(setup, { ...arithmetic, sign: acknowledge }), host)
+  const staging = async (entry: JournalEntry) => {
+    await host.record(entry)
+    if (entry.entry === 'store') erase(entry.bytes)
+  }
+  const result = await run(keygen(setup, { ...arithmetic, sign: acknowledge }), { ...host, record: staging })
   try {
     const pairs = result.pairs.map((pair) => [pair.peer, openPair(arithmetic.backend, pair)] as const)
     await run(

@@ -35,6 +35,7 @@ export async function converse(
   // A device that misbehaves or leaves ends the computation; what it did is thrown below.
   stored.catch(task.cancel)
   deadline.addEventListener('abort', task.cancel, { once: true })
+  if (deadline.aborted) task.cancel()
   try {
     const ending = await task.ending
     if (ending.status === 'aborted') {

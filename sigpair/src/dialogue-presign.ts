@@ -5,8 +5,8 @@ import { loadKey, type Open, punish, recordCheck } from './operation.ts'
 import { createUsable, reconcile, roomFor } from './presignature-store.ts'
 
 /**
- * Fills the stock. What the device no longer holds is consumed before the first check; each new presignature is in stock before the next
- * is begun.
+ * Fills the stock. What the device no longer holds is consumed before the first check; each new presignature is in stock
+ * before the next is begun.
  *
  * Source: docs/spec/flows.md, section 4.
  */

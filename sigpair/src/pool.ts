@@ -14,6 +14,8 @@ export type PoolOptions = {
   readonly dialogues: number
   /** undefined: one per core but the one that serves sockets and stores */
   readonly threads?: number | undefined
+  /** a thread ended that nobody waited for; another takes its place */
+  readonly lost?: (cause: Error) => void
 }
 
 /** The threads that compute. A dialogue that waits for its device costs them memory, not time. */
@@ -32,7 +34,8 @@ export type Pool = {
   readonly close: () => Promise<void>
 }
 
-export function createPool({ dialogues, threads = Math.max(1, availableParallelism() - 1) }: PoolOptions): Pool {
+export function createPool(options: PoolOptions): Pool {
+  const { dialogues, threads = Math.max(1, availableParallelism() - 1), lost = () => {} } = options
   const pool = new Piscina({
     filename: new URL('./worker.ts', import.meta.url).href,
     minThreads: threads,
@@ -43,6 +46,7 @@ export function createPool({ dialogues, threads = Math.max(1, availableParalleli
     // Only config.ts reads the environment.
     env: {},
   })
+  pool.on('error', lost)
   return {
     probe: () => pool.run(undefined, { name: 'probe' }),
     dialogue: (task) => pool.run(task, { name: 'dialogue', transferList: [task.port, ...secretsOf(task.job)] }),

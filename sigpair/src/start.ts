@@ -53,7 +53,9 @@ type Listener = { readonly url: string; readonly close: (graceMs: number) => Pro
 export async function startSigpair(config: Config): Promise<Sigpair> {
   const parts = openParts(config)
   const { log, kms, stores } = parts
-  const pool = createPool({ dialogues: config.bounds.sockets, threads: config.bounds.threads })
+  const { sockets: dialogues, threads } = config.bounds
+  const lost = (cause: Error) => log.error({ event: 'thread-lost', cause })
+  const pool = createPool({ dialogues, threads, lost })
   const listeners: Listener[] = []
   const stopSweeping = sweepExpired(stores, log)
   const close = async () => {
@@ -117,7 +119,7 @@ async function serveInternal(
   { identity, pool, rng }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'>,
   trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
 ): Promise<Listener> {
-  const { internalHost: host, internalPort, hosts } = config
+  const { internalHost: host, internalPort: port, hosts } = config
   const routes = [
     ...healthRoutes(readinessChecks(stores, kms), drain),
     ...internalRoutes({
@@ -135,7 +137,7 @@ async function serveInternal(
   const http = await listen(handle(routes, { log, hosts, drain }), {
     name: 'sigpair (internal)',
     host,
-    port: internalPort,
+    port,
   })
   return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
 }
