@@ -1,5 +1,5 @@
-import { readKey, pairAt } from '@tandem/sigpair'
-import { toBase64url, toHex } from '@tandem/wire'
+import { createUsable, readKey, pairAt } from '@tandem/sigpair'
+import { limits, toBase64url, toHex } from '@tandem/wire'
 import { createDevice } from '../helpers/device.ts'
 import { dial, rng, startTestSigpair, type TestSigpair } from '../helpers/sigpair.ts'
 import { dealWallet, dialPresign, generateWallet, newKeyId, playKeygen, playPresign } from '../helpers/wallet.ts'
@@ -56,4 +56,22 @@ test('presignatures the device no longer holds are consumed before new ones are 
   again.talk.stored()
   await again.talk.done()
   expect((await pairOf(wallet.pair)).stock).toEqual([made[1]!.id, id].map(toHex))
+})
+
+test('a full stock is granted nothing, and the dialogue still ends well', async () => {
+  const wallet = await dealWallet(sigpair)
+  const ids = Array.from({ length: limits.MAX_PRESIGNATURES }, () => rng(32))
+  const seals = sigpair.stores.sealer.session()
+  await createUsable(
+    sigpair.stores,
+    seals,
+    wallet.pair,
+    ids.map((id) => ({ id, payload: rng(32) })),
+  )
+  seals.end()
+
+  const { talk } = await dialPresign(sigpair, wallet, 3, { inventory: ids })
+  expect(talk.answer.count).toBe(0)
+  talk.stored()
+  expect(await talk.done()).toEqual({ presignatures: [] })
 })
