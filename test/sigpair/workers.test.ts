@@ -26,11 +26,11 @@ describe('one thread', () => {
   afterAll(async () => sigpair.close())
 
   test('computes twenty dialogues at once while health is answered', async () => {
-    const wallets = await Promise.all(Array.from({ length: 14 }, () => dealWallet(sigpair)))
+    const wallets = await Promise.all(Array.from({ length: 16 }, () => dealWallet(sigpair)))
     const done = new AbortController()
     const dialogues = Promise.all([
-      ...Array.from({ length: 6 }, () => generateWallet(sigpair)),
-      ...wallets.map((wallet) => makePresignatures(sigpair, wallet, 2)),
+      ...Array.from({ length: 4 }, () => generateWallet(sigpair)),
+      ...wallets.map((wallet) => makePresignatures(sigpair, wallet, 1)),
     ]).finally(() => done.abort())
 
     let answered = 0
