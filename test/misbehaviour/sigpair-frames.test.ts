@@ -2,7 +2,15 @@ import { readKey } from '@tandem/sigpair'
 import { CONTROL, ERRORS, type ErrorCode, encodeFrame, type Frame, HEADER_BYTES, limits, utf8 } from '@tandem/wire'
 import { type Conversation, createDevice } from '../helpers/device.ts'
 import { dial, rng, startTestSigpair, type TestSigpair } from '../helpers/sigpair.ts'
-import { dealWallet, dialPresign, generateWallet, newKeyId, pairRecord, playPresign, type Wallet } from '../helpers/wallet.ts'
+import {
+  dealWallet,
+  dialPresign,
+  generateWallet,
+  newKeyId,
+  pairRecord,
+  playPresign,
+  type Wallet,
+} from '../helpers/wallet.ts'
 
 let sigpair: TestSigpair
 let wallet: Wallet

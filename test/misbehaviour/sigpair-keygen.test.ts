@@ -16,7 +16,9 @@ afterAll(async () => {
 })
 
 /** A device that lies in one message, up to the end that Sigpair makes of it. */
-async function lie(tamper: Tamper): Promise<{ readonly end: Closed; readonly keyId: string; readonly sent: Message[] }> {
+async function lie(
+  tamper: Tamper,
+): Promise<{ readonly end: Closed; readonly keyId: string; readonly sent: Message[] }> {
   const device = createDevice(rng)
   const keyId = newKeyId()
   const sent: Message[] = []
@@ -95,14 +97,19 @@ describe('a key that nobody is to blame for stays PENDING', () => {
   test.each([1, 2, 3, 4])('when the device vanishes in round %i', async (round) => {
     const device = createDevice(rng)
     const keyId = newKeyId()
-    const talk = await dial(sigpair, { device, keyId }, { op: 'keygen' }, {
-      request: {
-        tamper: (message) => {
-          if (message.round === round) talk.leave()
-          return message.round === round ? undefined : message
+    const talk = await dial(
+      sigpair,
+      { device, keyId },
+      { op: 'keygen' },
+      {
+        request: {
+          tamper: (message) => {
+            if (message.round === round) talk.leave()
+            return message.round === round ? undefined : message
+          },
         },
       },
-    })
+    )
     await expect(playKeygen(talk, device, keyId)).rejects.toThrow()
     const { key, status } = await viewOf(keyId)
     expect({ status, current: key.current }).toEqual({ status: 'PENDING', current: null })
