@@ -31,11 +31,14 @@ export function be32(n: number): Uint8Array {
   return le32(n).reverse()
 }
 
-/** Cuts `bytes` into consecutive copies of these lengths. The caller has checked the sum. */
+/**
+ * Cuts `bytes` into consecutive copies of these lengths. The caller has checked the sum. Not `slice`: of a Node Buffer that
+ * would be a view.
+ */
 export function split<const L extends readonly number[]>(
   bytes: Uint8Array,
   ...lengths: L
 ): { [K in keyof L]: Uint8Array } {
   let at = 0
-  return lengths.map((n) => bytes.slice(at, (at += n))) as { [K in keyof L]: Uint8Array }
+  return lengths.map((n) => new Uint8Array(bytes.subarray(at, (at += n)))) as { [K in keyof L]: Uint8Array }
 }
