@@ -35,6 +35,7 @@ export type TestSigpair = {
 
 /** What of the configuration a test decides. */
 export type TestOptions = {
+  readonly role?: Config['role']
   readonly bounds?: Partial<Config['bounds']>
   readonly deadlines?: Partial<Config['deadlines']>
   readonly origins?: readonly string[]
@@ -43,11 +44,11 @@ export type TestOptions = {
 
 /** In this process. Closing it ends running dialogues at once unless `drainMs` says otherwise. */
 export async function startTestSigpair(options: TestOptions = {}): Promise<TestSigpair> {
-  const { bounds, deadlines, origins = [], port = 0 } = options
+  const { role = 'both', bounds, deadlines, origins = [], port = 0 } = options
   const around = await startSurroundings()
   const sigpair = await startSigpair({
     ...around.environment,
-    role: 'both',
+    role,
     host: '127.0.0.1',
     port,
     internalHost: '127.0.0.1',
@@ -109,7 +110,7 @@ async function startedLine(
 }
 
 /** Everything around a Sigpair: KMS, the backend's key, a folder. */
-async function startSurroundings() {
+export async function startSurroundings() {
   const functions = await createSigningKey()
   const dataDirectory = mkdtempSync(join(tmpdir(), 'tandem-sigpair-'))
   const server = await startKms({ port: 0, file: join(dataDirectory, 'kms.json') })

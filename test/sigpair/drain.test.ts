@@ -45,10 +45,3 @@ test('a dialogue that does not end in time is closed, and the device may try aga
   await sigpair.close()
   expect(await talk.closed).toMatchObject({ code: 1013 })
 })
-
-test('a Sigpair that cannot have its port says which, and leaves nothing behind', async () => {
-  const sigpair = await startTestSigpair()
-  const port = Number(new URL(sigpair.url).port)
-  await expect(startTestSigpair({ port })).rejects.toThrow(`sigpair cannot listen on 127.0.0.1:${port}`)
-  await sigpair.close()
-})
