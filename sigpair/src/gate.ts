@@ -13,10 +13,10 @@ export type GateRules = {
   readonly proxies: number
 }
 
-export type Verdict = { readonly operation: TicketOperation } | { readonly refusal: ErrorCode }
+export type Judgement = { readonly operation: TicketOperation } | { readonly refusal: ErrorCode }
 
 /** Whether this request may become a WebSocket, and of which operation. */
-export function judge(request: IncomingMessage, rules: GateRules): Verdict {
+export function judge(request: IncomingMessage, rules: GateRules): Judgement {
   const host = (request.headers.host ?? '').toLowerCase().replace(/:[0-9]{1,5}$/, '')
   if (!rules.hosts.includes(host)) return { refusal: 'FORBIDDEN' }
   const { origin } = request.headers
