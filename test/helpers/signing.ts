@@ -19,6 +19,9 @@ export type SigningOptions = SimulationOptions & {
   readonly cheat?: (party: PartyIndex, honest: Setting) => Setting
 }
 
+/** A key, dealt or generated, as all parties hold it. */
+export type KeyOfAll = Pick<DealtKey, 'signers' | 'keys'>
+
 /** Everything one party brings to a run. */
 export type Setting = { readonly session: InteractiveSession; readonly key: SigningKey; readonly rng: Rng }
 
@@ -28,17 +31,17 @@ export function messageOf(digest: Uint8Array, path: readonly number[] = []): Onl
 }
 
 /** The key as a service's records hold it. */
-export function currentKey({ keys, signers }: DealtKey): CurrentKey {
+export function currentKey({ keys, signers }: KeyOfAll): CurrentKey {
   const { publicKey, chainCode, epoch } = keys.get(signers[0]!)!.share
   return { publicKey, chainCode, epoch, signers }
 }
 
-export function presignAll(dealt: DealtKey, options: SigningOptions = {}): Promise<Simulation<Presignature>> {
+export function presignAll(dealt: KeyOfAll, options: SigningOptions = {}): Promise<Simulation<Presignature>> {
   return simulateAll(dealt, options, presign, { message: messageOf(new Uint8Array(32)), assembler: 'all' })
 }
 
 export function signAll(
-  dealt: DealtKey,
+  dealt: KeyOfAll,
   how: Pick<InteractiveSession, 'message' | 'assembler'>,
   options: SigningOptions = {},
 ): Promise<Simulation<Signature>> {
@@ -46,7 +49,7 @@ export function signAll(
 }
 
 function simulateAll<Out>(
-  dealt: DealtKey,
+  dealt: KeyOfAll,
   { backend = noble, seed = 'signing', cheat = (_party, honest) => honest, ...simulation }: SigningOptions,
   protocol: (session: InteractiveSession, key: SigningKey, deps: SigningDeps) => Protocol<Out>,
   how: Pick<InteractiveSession, 'message' | 'assembler'>,

@@ -1,5 +1,7 @@
 export { keygen } from './keygen.ts'
 export type { KeygenSetup } from './keygen-session.ts'
+export { refresh } from './refresh.ts'
+export type { RefreshSetup } from './refresh-session.ts'
 export type { Backend, Point } from './math/backend.ts'
 export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'

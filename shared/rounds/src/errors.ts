@@ -26,6 +26,8 @@ const VERDICTS = {
   BAD_COMMITMENT: 'strike',
   /** a proof of knowledge, or a signature of acknowledgement, does not verify */
   BAD_PROOF: 'strike',
+  /** what a peer dealt us alone is not what it committed to before all */
+  BAD_SHARE: 'strike',
   BAD_BASE_OT: 'strike',
   /** the PPRF proof: a setup that is discarded, so nothing long-lived is touched */
   BAD_PPRF: 'strike',

@@ -6,7 +6,7 @@ export const SUITE = 'MPCW-DKLS23-SECP256K1-V1'
 /** Every hash label of the system. A label is never renamed or reused: a new meaning gets a new label. Spec: hashing. */
 export const LABELS = [
   ...(['kg/sid', 'kg/com', 'kg/ssid', 'kg/pok', 'kg/cc', 'kg/conf', 'kg/ack'] as const),
-  ...(['rf/sid', 'rf/ssid', 'rf/com', 'rf/conf', 'rf/ack', 'rf/committed', 'rf/aborted'] as const),
+  ...(['rf/sid', 'rf/ssid', 'rf/com', 'rf/conf', 'rf/ack', 'rf/committed', 'rf/aborted', 'rf/status'] as const),
   ...(['rs/sid', 'rs/ssid', 'rs/com', 'rs/conf', 'rs/ack', 'rs/committed', 'rs/aborted'] as const),
   ...(['pair', 'pair/tag', 'pair/t', 'bot/popf', 'bot/key', 'zs'] as const),
   ...(['pprf/node', 'pprf/leaf', 'pprf/chk', 'pprf/com'] as const),
@@ -14,7 +14,7 @@ export const LABELS = [
   ...(['rvole/theta', 'rvole/theta-i', 'rvole/mu'] as const),
   ...(['ote/prg', 'ote/chi', 'ote/chi0', 'ote/chi1', 'ote/t', 'ote/col'] as const),
   ...(['sign/sid', 'sign/com', 'sign/echo1', 'sign/echo2', 'sign/delta', 'zero', 'bind'] as const),
-  ...(['pve/label', 'pve/coins', 'pve/pad', 'pve/chal'] as const),
+  ...(['pve/label', 'pve/coins', 'pve/pad', 'pve/chal', 'pve/hash'] as const),
   ...(['ecdh/derive', 'ecdh/pok', 'ecdh/nonce', 'ecdh/dleq', 'export'] as const),
   'commit/pop', // possession of x1, at the commit of a new key
   'kat', // of the known-answer transcript only
