@@ -51,6 +51,18 @@ describe('an allowance', () => {
     expect((await take()).remaining).toBe(2)
   })
 
+  test('is spent once on the same thing, also when nothing is left', async () => {
+    const on = (what: string) => spendAllowance(store, bucket, 'ada', now, what)
+    expect((await on('a')).remaining).toBe(2)
+    await Promise.all([on('a'), on('b'), on('a'), on('b')])
+    expect((await on('a')).remaining).toBe(1)
+    await on('c')
+    expect((await on('b')).remaining).toBe(0)
+    expect((await failure(on('d'))).code).toBe('RATE_LIMITED')
+    now += 60_000
+    expect((await on('a')).remaining).toBe(2)
+  })
+
   test('is each user’s own, and each bucket’s own', async () => {
     for (let i = 0; i < 3; i++) await take()
     expect((await spendAllowance(store, bucket, 'bob', now)).remaining).toBe(2)
