@@ -1,39 +1,32 @@
+import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
 import { cryptoRows } from './crypto.ts'
+import { digits, limited, YARDSTICK } from './limits.ts'
 import type { Row } from './measure.ts'
-
-/** At most this many times `noble_base_mult_ms`, or this many bytes. Source: the numbers the project set itself. */
-const LIMITS: Readonly<Record<string, number>> = {
-  keygen_2of2_both_parties_ms: 1200,
-  keygen_2of2_both_parties_ms_noble_only: 5000,
-  sign_2of2_both_parties_ms: 15,
-  sign_2of2_both_parties_ms_noble_only: 60,
-  sign_online_both_parties_ms: 2,
-  sign_online_both_parties_ms_noble_only: 12,
-  wire_bytes_per_signature: 90_000,
-  keyshare_bytes: 12_000,
-}
+import { plot } from './plot.ts'
+import { stackRows } from './stack.ts'
 
 /** One function per part of the system; each names its rows. */
-const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows]
+const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows]
 
+const { values: options } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, plot: { type: 'string' } },
+})
 const rows: Row[] = []
 for (const part of PARTS) rows.push(...(await part()))
-process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(rows)}\n` : table(rows))
+process.stdout.write(options.json ? `${JSON.stringify(rows)}\n` : table(rows))
+if (options.plot !== undefined) writeFileSync(options.plot, plot(limited(rows), machine()))
 
 function table(rows: readonly Row[]): string {
-  const base = rows.find(({ name }) => name === 'noble_base_mult_ms')!.value
-  const head = ['| name | median | × `noble_base_mult_ms` | at most |', '|---|--:|--:|--:|']
+  const judged = new Map(limited(rows).map((row) => [row.name, row]))
+  const head = [`| name | value | × \`${YARDSTICK}\` | at most |`, '|---|--:|--:|--:|']
   const lines = rows.map(({ name, value, unit }) => {
-    const ratio = unit === 'ms' ? digits(value / base) : ''
-    return `| \`${name}\` | ${digits(value)} ${unit} | ${ratio} | ${LIMITS[name] ?? ''} |`
+    const { counts, limit } = judged.get(name) ?? {}
+    const ratio = counts === undefined || unit !== 'ms' ? '' : digits(counts)
+    return `| \`${name}\` | ${digits(value)} ${unit} | ${ratio} | ${limit ?? ''} |`
   })
   return [`${machine()}.`, '', ...head, ...lines, ''].join('\n')
-}
-
-/** Three significant digits, and whole numbers whole. */
-function digits(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
 
 /** The machine in words. */

@@ -22,38 +22,52 @@ import { type FlakyNode, flakyNode } from '../functions/flaky-node.ts'
 import { fast } from './backends.ts'
 
 /** A whole Tandem, each service a process of its own, in a folder that dies with it. */
-export type TestStack = Stack & {
+export type TestStack<Line extends LineToNode = FlakyNode> = Stack & {
   readonly directory: string
   readonly pinned: Pin
   /** the node itself */
   readonly chain: Chain
   /** the line between functions and the node */
-  readonly line: FlakyNode
+  readonly line: Line
   /** Sigpair's databases, as one more instance sees them */
   readonly stores: Stores
   /** a device of this user, with a vault in memory and an empty stock, unless `options` say otherwise */
   readonly device: (user: string, options?: Partial<TandemOptions>) => TandemClient
 }
 
+/** What stands between functions and the EVM node. */
+type LineToNode = { readonly url: string; readonly close: () => Promise<void> }
+
 export async function startTestStack(): Promise<TestStack> {
+  return startStackOver(flakyNode)
+}
+
+/** @param lineTo opens the line to a node, given its URL */
+export async function startStackOver<Line extends LineToNode>(
+  lineTo: (nodeUrl: string) => Promise<Line>,
+): Promise<TestStack<Line>> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-stack-'))
   const ends = [async () => rmSync(directory, { recursive: true })]
   const stop = async () => {
     for (const end of ends.splice(0).reverse()) await end()
   }
   try {
-    return { ...(await startParts(directory, ends)), stop }
+    return { ...(await startParts(directory, lineTo, ends)), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function startParts(directory: string, ends: (() => Promise<void>)[]): Promise<TestStack> {
+async function startParts<Line extends LineToNode>(
+  directory: string,
+  lineTo: (nodeUrl: string) => Promise<Line>,
+  ends: (() => Promise<void>)[],
+): Promise<TestStack<Line>> {
   const ports = await freePorts()
   const node = await startAnvil({ port: ports.chain })
   ends.push(node.stop)
-  const line = await flakyNode(node.rpcUrl)
+  const line = await lineTo(node.rpcUrl)
   ends.push(line.close)
   const stack = await startStack({ ports, host: '127.0.0.1', directory, chainUrl: line.url }, QUIET)
   ends.push(stack.stop)
