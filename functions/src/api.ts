@@ -19,7 +19,7 @@ export function createApi(config: FunctionsConfig): Handler {
   const opened = once(() => open(config))
   const health = healthRoutes({ store: async () => (await opened()).checkStore() })
   const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
-  return withCors(handle([...health, ...apiRoutes(opened)], deps), origins)
+  return withCors(handle([...health, ...apiRoutes(opened).map(({ route }) => route)], deps), origins)
 }
 
 async function open(config: FunctionsConfig): Promise<Opened> {

@@ -1,5 +1,15 @@
-import { type Env, envJson, envList, envUrl, type Issuer, type LogLevel, readConfig } from '@tandem/service'
+import {
+  ConfigError,
+  type Env,
+  envJson,
+  envList,
+  envUrl,
+  type Issuer,
+  type LogLevel,
+  readConfig,
+} from '@tandem/service'
 import { z } from 'zod'
+import { type Buckets, bucketsOf, limitsVariable, looserThanSeed } from './limits.ts'
 
 export type FunctionsConfig = {
   /** address to listen on; the port is the framework's to choose (`--port`, `PORT`) */
@@ -8,12 +18,16 @@ export type FunctionsConfig = {
   /** the database `backend` */
   readonly storePath: string
   readonly signingKeyFile: string
+  /** seals what the database must not show, such as TOTP secrets */
+  readonly secretsKeyFile: string
   /** duo-node, without a trailing slash */
   readonly duoNodeUrl: string
   /** Sigpair as devices reach it, without path */
   readonly sigpairUrl: string
   /** JSON-RPC by chain id */
   readonly chains: ReadonlyMap<number, string>
+  /** how often one user may do what */
+  readonly buckets: Buckets
   readonly hosts: readonly string[]
   readonly origins: readonly string[]
   readonly logLevel: LogLevel
@@ -39,12 +53,26 @@ const variables = z.object({
     description: 'Ed25519 key of service tokens and tickets; made, with mode 0600, if it is missing',
     example: '.tandem/functions.jwk',
   }),
+  SECRETS_KEY_FILE: z.string().optional().meta({
+    description: 'key that seals second factors: 64 hex digits; made, with mode 0600, if it is missing',
+    example: '.tandem/functions-secrets.key',
+  }),
   DUO_NODE_URL: envUrl('http', 'https').meta({ description: 'duo-node', example: 'http://127.0.0.1:3001' }),
   SIGPAIR_URL: envUrl('ws', 'wss').meta({ description: 'Sigpair as devices reach it', example: 'ws://127.0.0.1:8080' }),
   CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url({ protocol: /^https?$/ }))).meta({
     description: 'JSON-RPC URL of each chain by its id, a JSON object',
     example: '{"31337":"http://127.0.0.1:8545"}',
   }),
+  LIMITS: envJson(limitsVariable).default({}).meta({
+    description:
+      'other numbers for some of the rate limits, a JSON object; looser than the default in development only',
+    example: '{"sign":5}',
+  }),
+  MODE: z.enum(['development', 'production']).default('production').meta({
+    description: 'development lifts what protects real users',
+    example: 'development',
+  }),
+  K_SERVICE: z.string().optional().meta({ description: 'set by Cloud Run' }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
     example: 'api.example.com',
@@ -67,13 +95,27 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     })),
     storePath: given.STORE_PATH,
     signingKeyFile: given.SIGNING_KEY_FILE,
+    secretsKeyFile: given.SECRETS_KEY_FILE ?? `${given.SIGNING_KEY_FILE}.secrets`,
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
     sigpairUrl: withoutSlash(given.SIGPAIR_URL),
     chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),
+    buckets: checkedBuckets(given),
     hosts: given.HOSTS,
     origins: given.ORIGINS,
     logLevel: given.LOG_LEVEL,
   }
+}
+
+type Given = z.infer<typeof variables>
+
+function checkedBuckets({ LIMITS, MODE, K_SERVICE }: Pick<Given, 'LIMITS' | 'MODE' | 'K_SERVICE'>): Buckets {
+  if (MODE === 'development' && K_SERVICE !== undefined)
+    throw new ConfigError('MODE=development does not run on K_SERVICE')
+  const buckets = bucketsOf(LIMITS)
+  const looser = looserThanSeed(buckets)
+  if (MODE === 'production' && looser.length > 0)
+    throw new ConfigError(`LIMITS: looser than production may be: ${looser.join(', ')}`)
+  return buckets
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, '')

@@ -13,12 +13,12 @@ export function withCors(handler: Handler, origins: readonly string[]): Handler 
     if (origin === undefined || !origins.includes(origin)) return handler(req, res)
 
     res.setHeader('access-control-allow-origin', origin)
-    res.setHeader('access-control-expose-headers', 'x-request-id, retry-after')
+    res.setHeader('access-control-expose-headers', 'x-request-id, retry-after, ratelimit, ratelimit-policy')
     res.setHeader('vary', 'origin')
     if (req.method !== 'OPTIONS') return handler(req, res)
 
     res.writeHead(204, {
-      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
       'access-control-allow-headers': 'authorization, content-type, idempotency-key',
       'access-control-max-age': MAX_AGE,
     })

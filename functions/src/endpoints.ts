@@ -8,6 +8,7 @@ import { type IssueTicketDeps, issueTicket } from './http/issue-ticket.ts'
 import { type PrepareTransactionDeps, prepareTransaction } from './http/prepare-transaction.ts'
 import { getProfile } from './http/get-profile.ts'
 import { listProfiles } from './http/list-profiles.ts'
+import { renameProfile } from './http/rename-profile.ts'
 import { sign } from './http/sign.ts'
 import { type SignMessageDeps, signMessage } from './http/sign-message.ts'
 import { newSessionId } from './ports/sessions.ts'
@@ -31,6 +32,11 @@ export function connect(ports: Ports) {
     }),
     getProfile: getProfile({ requireProfile: profiles.require, readKey: sigpair.readKey }),
     listProfiles: listProfiles({ listProfiles: profiles.list, readKey: sigpair.readKey }),
+    renameProfile: renameProfile({
+      requireProfile: profiles.require,
+      renameProfile: profiles.rename,
+      readKey: sigpair.readKey,
+    }),
     prepareTransaction: prepareTransaction(prepareDeps(ports, submitting)),
     getTransaction: getTransaction({
       requireTransaction: sessions.requireTransaction,

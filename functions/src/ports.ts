@@ -1,11 +1,13 @@
-import { loadOrCreateSigningKey, oidcVerifier, type SigningKey } from '@tandem/service'
+import { type Allowance, loadOrCreateSigningKey, oidcVerifier, type SigningKey, spendAllowance } from '@tandem/service'
 import { openSqlite, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
+import type { BucketName, Buckets } from './limits.ts'
 import { type Chain, chains } from './ports/chain.ts'
 import { claims } from './ports/claims.ts'
 import { type DuoNode, duoNode } from './ports/duo-node.ts'
 import { type Nonces, nonces } from './ports/nonces.ts'
 import { type Profiles, profiles } from './ports/profiles.ts'
+import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
 
 /** The world behind the endpoints, opened. */
@@ -21,6 +23,10 @@ export type Ports = {
   readonly nonces: Nonces
   readonly profiles: Profiles
   readonly sessions: Sessions
+  readonly secrets: Secrets
+  readonly buckets: Buckets
+  /** Spends one of a user's allowance; answers what is left, unless it has no bounds. @throws {WireError} `RATE_LIMITED` */
+  readonly spend: (user: string, bucket: BucketName, what?: string) => Promise<Allowance | undefined>
   readonly exclusively: ReturnType<typeof claims>
   /** ms since 1970 */
   readonly now: () => number
@@ -41,6 +47,12 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
     nonces: nonces(store, now),
     profiles: profiles(store),
     sessions: sessions(store),
+    secrets: loadOrCreateSecrets(config.secretsKeyFile),
+    buckets: config.buckets,
+    spend: async (user, name, what) => {
+      const bucket = config.buckets[name]
+      return bucket === null ? undefined : spendAllowance(store, bucket, user, now(), what)
+    },
     exclusively: claims(store, now),
     now,
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { startDuoNode } from '@tandem/duo-node'
 import { listen, loadOrCreateSigningKey, type PublicJwk } from '@tandem/service'
 import type { Problem } from '@tandem/wire'
+import { bucketsOf } from '../../functions/src/limits.ts'
 import { createApi } from '../../functions/src/api.ts'
 import type { FunctionsConfig } from '../../functions/src/config.ts'
 import { type TestIssuer, testIssuer } from './issuer.ts'
@@ -41,10 +42,17 @@ export type Backend<Sigpair extends SigpairLike> = Api & {
   readonly close: () => Promise<void>
 }
 
-/** @param startSigpair gets the public keys of those who will call it */
+/** What tests do in a second, a person does in a day. */
+const UNLIMITED = { sign: null, key: null, backup: null, '2fa': null, 'key-tickets': null, tickets: null }
+
+/**
+ * @param startSigpair gets the public keys of those who will call it
+ * @param change to the configuration
+ */
 export async function startBackend<Sigpair extends SigpairLike>(
   chainUrl: string,
   startSigpair: (callers: { readonly functions: PublicJwk; readonly duoNode: PublicJwk }) => Promise<Sigpair>,
+  change: Partial<FunctionsConfig> = {},
 ): Promise<Backend<Sigpair>> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-functions-'))
   const keyFile = (name: string) => join(directory, `${name}.jwk`)
@@ -67,12 +75,15 @@ export async function startBackend<Sigpair extends SigpairLike>(
     issuers: [issuer.row],
     storePath: join(directory, 'backend.sqlite'),
     signingKeyFile: keyFile('functions'),
+    secretsKeyFile: join(directory, 'functions.secrets'),
+    buckets: bucketsOf(UNLIMITED),
     duoNodeUrl: duoNode.url,
     sigpairUrl: sigpair.deviceUrl ?? 'ws://127.0.0.1:8080',
     chains: new Map([[31337, chainUrl]]),
     hosts: ['127.0.0.1'],
     origins: ['https://wallet.example'],
     logLevel: 'silent',
+    ...change,
   }
 
   const closers: (() => Promise<void>)[] = []

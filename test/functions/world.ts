@@ -1,6 +1,7 @@
 import { trustKeys } from '@tandem/service'
 import { type CreateProfileResponse, type PrepareTransactionResponse, toBase64url } from '@tandem/wire'
 import { computeAddress } from 'ethers'
+import type { FunctionsConfig } from '../../functions/src/config.ts'
 import { type Api, type Backend, startBackend } from './backend.ts'
 import type { TestIssuer } from './issuer.ts'
 import { type HeldKey, type KeyHolder, startKeyHolder } from './key-holder.ts'
@@ -18,9 +19,14 @@ export type World = Omit<Backend<KeyHolder>, 'sigpair'> & {
   readonly createWallet: (user: string) => Promise<Wallet>
 }
 
-export async function startWorld(chainUrl = 'http://127.0.0.1:1'): Promise<World> {
-  const { sigpair: keys, ...backend } = await startBackend(chainUrl, ({ functions, duoNode }) =>
-    startKeyHolder({ functions: trustKeys([functions]), duoNode: trustKeys([duoNode]) }),
+export async function startWorld(
+  chainUrl = 'http://127.0.0.1:1',
+  change: Partial<FunctionsConfig> = {},
+): Promise<World> {
+  const { sigpair: keys, ...backend } = await startBackend(
+    chainUrl,
+    ({ functions, duoNode }) => startKeyHolder({ functions: trustKeys([functions]), duoNode: trustKeys([duoNode]) }),
+    change,
   )
   return { ...backend, keys, createWallet: (user) => createWallet(backend, keys, backend.issuer, user) }
 }

@@ -27,6 +27,8 @@ export type Profiles = {
   readonly require: (owner: string, profileId: string) => Promise<Profile>
   /** @throws {WireError} `NOT_FOUND` */
   readonly requireByKey: (owner: string, keyId: string) => Promise<Profile>
+  /** @throws {WireError} `NOT_FOUND` */
+  readonly rename: (owner: string, profileId: string, name: string) => Promise<Profile>
   /** oldest first */
   readonly list: (owner: string) => Promise<readonly Profile[]>
 }
@@ -55,6 +57,14 @@ export function profiles(store: Store): Profiles {
     },
     require: find,
     requireByKey: (owner, keyId) => find(owner, profileIdOf(keyId)),
+    rename: (owner, profileId, name) =>
+      store.transaction(async (tx) => {
+        const doc = await tx.get(refOf(owner, profileId))
+        if (doc === undefined) throw new WireError('NOT_FOUND')
+        const renamed = { ...doc.data, name }
+        tx.update(refOf(owner, profileId), renamed)
+        return renamed
+      }),
     list: async (owner) => {
       const page = await store.list<Profile>(COLLECTION, { limit: MAX_LISTED, prefix: `${userTag(owner)}:` })
       return page.docs.map(({ data }) => data).sort((a, b) => a.createdAt - b.createdAt)

@@ -96,6 +96,9 @@ function functions({ ports, host, directory, issuer, chain }: PlanOptions, { fun
       DUO_NODE_URL: `http://127.0.0.1:${ports.duoNode}`,
       SIGPAIR_URL: `ws://${host}:${ports.sigpair}`,
       CHAINS: JSON.stringify({ [chain.chainId]: chain.rpcUrl }),
+      // A story or a benchmark does in a second what a person does in a day.
+      MODE: 'development',
+      LIMITS: '{"sign":null,"key":null,"backup":null,"2fa":null,"key-tickets":null,"tickets":null}',
     },
   }
 }

@@ -99,6 +99,10 @@ export const createProfileRequest = z
   .meta({ id: 'CreateProfileRequest' })
 export type CreateProfileRequest = z.infer<typeof createProfileRequest>
 
+/** PATCH /api/v1/profiles/:id */
+export const renameProfileRequest = createProfileRequest.pick({ name: true }).meta({ id: 'RenameProfileRequest' })
+export type RenameProfileRequest = z.infer<typeof renameProfileRequest>
+
 /** Ed25519 by Sigpair's identity: the key is in force, the device may make its stage current. */
 export const commitReceipt = z
   .strictObject({ keyId: keyIdField, stageId: hex(32), epoch: z.int().min(0), conf: hex(32), signature: hex(64) })

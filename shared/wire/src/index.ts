@@ -23,6 +23,8 @@ export {
   prepareTransactionResponse,
   profileResponse,
   profilesResponse,
+  type RenameProfileRequest,
+  renameProfileRequest,
   type SignMessageRequest,
   type SignMessageResponse,
   type SignRequest,
