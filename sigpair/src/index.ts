@@ -1,6 +1,20 @@
 export { type CommitDeps, commitKey } from './commit.ts'
 export { crc32c } from './crc32c.ts'
 export { digestOf, messageDigest, transactionDigest } from './digest.ts'
+export { type EventRouteDeps, eventRoutes } from './event-routes.ts'
+export { relayPairEvents } from './event-relay.ts'
+export {
+  acknowledgeEvents,
+  type EventCursor,
+  type EventHead,
+  type EventRecord,
+  type Happened,
+  listEvents,
+  notePairStopped,
+  type PairEventRecord,
+  readEventCursor,
+  writeEvent,
+} from './events.ts'
 export { loadIdentity, type SigpairIdentity } from './identity.ts'
 export { type Intended, verifyIntent } from './intent.ts'
 export { authenticate, type AuthDeps, type TrustedService } from './internal-auth.ts'

@@ -17,6 +17,7 @@ import {
 } from '@tandem/wire'
 import { z } from 'zod'
 import { commitKey } from './commit.ts'
+import { eventRoutes } from './event-routes.ts'
 import type { SigpairIdentity } from './identity.ts'
 import { authenticate, type AuthDeps } from './internal-auth.ts'
 import { readKey } from './key-status.ts'
@@ -44,7 +45,8 @@ export function internalRoutes(deps: InternalDeps): Route[] {
   const { stores, callers } = deps
   const auth = { parties: stores.parties, now: stores.now, ...callers }
   const caller = async (incoming: Incoming) => authenticate(auth, incoming)
-  return [identityRoute(deps, caller), ...keyRoutes(deps, caller), ...sessionRoutes(deps, caller)]
+  const events = eventRoutes({ stores, duoNode: callers.duoNode })
+  return [identityRoute(deps, caller), ...keyRoutes(deps, caller), ...sessionRoutes(deps, caller), ...events]
 }
 
 type CallerOf = (incoming: Incoming) => Promise<string>

@@ -3,6 +3,7 @@ import { UsageError } from '@tandem/rounds'
 import { type Doc, isStoreError } from '@tandem/store'
 import { fromHex, type Intent, limits, toHex, WireError } from '@tandem/wire'
 import { verifyEd25519 } from './ed25519.ts'
+import { type Happened, readEventCursor, writeEvent } from './events.ts'
 import { le16, sameBytes, sha2, taggedHash } from './hash.ts'
 import { readIntent, spendIntent } from './intent.ts'
 import { discardPair, keepPair, raiseUses } from './pair-store.ts'
@@ -111,13 +112,14 @@ async function createPair(
  * Source: docs/spec/storage.md 3.3.
  */
 export async function completeStage(
-  { parties }: Stores,
+  { parties, now }: Stores,
   keyId: string,
   stageId: Uint8Array,
   certificate: readonly Uint8Array[],
 ): Promise<void> {
   await parties.transaction(async (tx) => {
     const doc = await tx.get(keyAt(keyId))
+    const events = await readEventCursor(tx, keyId)
     const stage = doc?.data.stage
     if (!doc || !stage || !sameBytes(stage.stageId, stageId)) throw new WireError('KEY_BUSY')
     if (!acknowledged(doc.data, stage, certificate)) throw new WireError('PROTOCOL_ABORTED') // check K10 L10
@@ -126,7 +128,13 @@ export async function completeStage(
       { ...doc.data, stage: { ...stage, certificate, complete: true } },
       { expireAt: doc.expireAt },
     )
+    if (!stage.complete && !doc.data.current) writeEvent(tx, events, eventOf('key.pending', doc.data, stage), now())
   })
+}
+
+function eventOf(type: 'key.pending' | 'key.ready' | 'key.rotated', key: KeyRecord, epoch: EpochRecord): Happened {
+  const status = type === 'key.pending' ? 'PENDING' : 'READY'
+  return { type, keyId: key.keyId, owner: key.owner, epoch: epoch.epoch, status, publicKey: toHex(epoch.publicKey) }
 }
 
 function acknowledged({ device }: KeyRecord, { conf }: EpochRecord, certificate: readonly Uint8Array[]): boolean {
@@ -165,6 +173,7 @@ export async function commitStage(
   const { current, uses } = await stores.parties.transaction(async (tx) => {
     const doc = await tx.get(keyAt(keyId))
     const unspent = await readIntent(tx, intent)
+    const events = await readEventCursor(tx, keyId)
     if (!doc) throw new WireError('NOT_FOUND')
     const { current, uses } = doc.data
     if (current && sameBytes(current.stageId, stageId)) return { current, uses }
@@ -173,6 +182,7 @@ export async function commitStage(
     spendIntent(tx, unspent, stores.now())
     const next = { ...doc.data, status: 'READY' as const, current: stage, stage: null, uses: uses + 1 }
     tx.update(keyAt(keyId), next)
+    writeEvent(tx, events, eventOf(current ? 'key.rotated' : 'key.ready', next, stage), stores.now())
     return { current: stage, uses: next.uses }
   })
   await raiseUses(stores, { keyId, ssid: current.ssid }, uses)

@@ -1,5 +1,6 @@
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, WireError } from '@tandem/wire'
+import { notePairStopped } from './events.ts'
 import type { PairRecord } from './records.ts'
 import { type PairName, pairAt, presignatureAt, runAt, type Stores } from './stores.ts'
 
@@ -125,6 +126,7 @@ export async function activePair(tx: Transaction, name: PairName): Promise<Doc<P
 export function put(tx: Transaction, name: PairName, doc: Doc<PairRecord>, change: Partial<PairRecord>) {
   const pair = { ...doc.data, ...change }
   tx.update(pairAt(name), pair, { expireAt: doc.expireAt })
+  if (pair.status !== doc.data.status) notePairStopped(tx, name)
   return pair.status
 }
 

@@ -56,6 +56,28 @@ export {
 } from './dialogue.ts'
 export { fromBase64url, fromHex, toBase64url, toHex } from './encoding.ts'
 export { ERRORS, type ErrorCode, errorOfClose, isErrorCode, type Problem, toProblem, WireError } from './errors.ts'
+export {
+  type AcknowledgeEventsRequest,
+  acknowledgeEventsRequest,
+  acknowledgeEventsResponse,
+  type DeadLetter,
+  deadLetter,
+  deadLettersResponse,
+  eventIdField,
+  eventsQuery,
+  type EventsResponse,
+  eventsResponse,
+  type KeyEvent,
+  keyEvent,
+  type KeyEventType,
+  keyEventType,
+  replayResponse,
+  SOCKET_HANDSHAKE,
+  type SocketAnswer,
+  socketAnswer,
+  type SocketCall,
+  socketCall,
+} from './events.ts'
 export { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
 export {
   type CommitKeyRequest,
