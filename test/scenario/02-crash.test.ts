@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { type HttpAnswer, memoryVault, type Platform, type TandemClient, type Wallet } from '@tandem/client'
 import { fileVault } from '@tandem/client/node'
-import { keyAt, type PairRecord, pairAt } from '@tandem/sigpair'
+import { keyAt, type PairRecord, pairAt, type SessionRecord } from '@tandem/sigpair'
 import { Wallet as EthersWallet, parseEther } from 'ethers'
 import { ask, platformWith, startTestStack, type TestStack } from '../helpers/stack.ts'
 import type { DyingDevice } from './children/dying-device.ts'
@@ -160,40 +160,43 @@ describe('a payment is made once', () => {
   )
 })
 
-describe('Sigpair killed in the middle of an OT check', () => {
+describe('Sigpair killed', () => {
   async function pairOf({ keyId }: Wallet): Promise<PairRecord> {
     const key = await stack.stores.parties.get(keyAt(keyId))
     const pair = await stack.stores.presignatures.get(pairAt({ keyId, ssid: key!.data.current!.ssid }))
     return pair!.data
   }
 
-  /** Looks again and again, holds the process when a check is open, and kills it if the check still is. */
-  async function killDuringCheck(): Promise<PairRecord> {
+  /** Looks again and again, holds the process when its databases are in the state, and kills it if they still are. */
+  async function killWhen(isSo: () => Promise<boolean>, giveUp: () => boolean = () => false): Promise<boolean> {
     const sigpair = stack.service('sigpair')
-    for (;;) {
-      const { opened, passed } = await pairOf(wallet)
-      if (opened > passed) {
+    while (!giveUp()) {
+      if (await isSo()) {
         process.kill(sigpair.pid(), 'SIGSTOP')
         await delay(5)
-        const held = await pairOf(wallet)
-        if (held.opened > held.passed) {
+        if (await isSo()) {
           await sigpair.kill()
-          return held
+          return true
         }
         process.kill(sigpair.pid(), 'SIGCONT')
       }
       await setImmediate()
     }
+    return false
   }
 
-  test('keeps the slot used and every presignature on both sides or on none, and signs on', async () => {
+  test('in the middle of an OT check keeps the slot used, each presignature on both sides or on none, and signs on', async () => {
     const filling = alice.fillPresignatures(wallet, 32).then(
       () => 'filled',
       (error: { code: string }) => error.code,
     )
-    const before = await killDuringCheck()
-    expect(before.opened - before.passed).toBe(1)
+    await killWhen(async () => {
+      const { opened, passed } = await pairOf(wallet)
+      return opened > passed
+    })
     expect(await filling).toBe('NETWORK')
+    const before = await pairOf(wallet)
+    expect(before.opened - before.passed).toBe(1)
 
     await stack.service('sigpair').start()
     expect(await stack.pin()).toEqual(stack.pinned)
@@ -209,6 +212,59 @@ describe('Sigpair killed in the middle of an OT check', () => {
       expect((await pairOf(wallet)).stock).toHaveLength(left)
     }
     expect(await (await alice.sendTransaction(wallet, payment())).wait()).toMatchObject({ status: 'mined' })
+  })
+
+  test('between spending a presignature and storing the signature: another one signs, and the payment is made once', async () => {
+    const sigpair = stack.service('sigpair')
+    let back: Promise<void> | undefined
+    // The device's network is slow enough for Sigpair to come back.
+    const platform = platformWith(async (url, request, pass) => {
+      const answer = await pass(url, request)
+      await back
+      return answer
+    })
+    const device = stack.device('alice', { vault, platform })
+    for (let caught = false; !caught; ) {
+      await device.fillPresignatures(wallet, 2)
+      const request = payment()
+      const { stock, uses } = await pairOf(wallet)
+      const sending = device.sendTransaction(wallet, request)
+      let over = false
+      const ended = sending.then(() => (over = true))
+      const isSpent = async () => {
+        const now = await pairOf(wallet)
+        return now.stock.length < stock.length && now.uses > uses && !(await isSigned(now.uses))
+      }
+      caught = await killWhen(isSpent, () => over)
+      if (caught) back = sigpair.start()
+      const sent = await sending
+      await ended
+      expect(await sent.wait()).toMatchObject({ status: 'mined' })
+      expect(await stack.chain.balance(request.to)).toBe(request.value)
+      expect((await pairOf(wallet)).stock).toHaveLength(caught ? 0 : 1)
+    }
+  })
+
+  /** Whether the session that raised the key's use counter to `use` has its signature. */
+  async function isSigned(use: number): Promise<boolean> {
+    const { docs } = await stack.stores.parties.list<SessionRecord>('sessions', { limit: 1_000 })
+    return docs.find(({ data }) => data.keyId === wallet.keyId && data.use === use)?.data.signature !== null
+  }
+
+  test('in the middle of a key generation leaves no wallet, and the next is generated', async () => {
+    const sigpair = stack.service('sigpair')
+    let died: Promise<void> | undefined
+    const device = stack.device('alice', {
+      onProgress: ({ step, round }) => {
+        if (step === 'keygen' && round === 3) died ??= sigpair.kill()
+      },
+    })
+    await expect(device.createWallet('Lost')).rejects.toMatchObject({ code: 'NETWORK' })
+    await died
+    await sigpair.start()
+    expect(await device.resume()).toEqual([])
+    const found = await device.createWallet('Found')
+    expect(await device.wallets()).toEqual([found])
   })
 })
 
