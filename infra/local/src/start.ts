@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -18,20 +19,23 @@ async function main(): Promise<number> {
   const { CHAIN_URL: chainUrl } = process.env
   const begun = performance.now()
   let stack: Stack | undefined
+  let told = false
   try {
     tell.chapter('Starting Tandem on this machine')
     stack = await startStack({ ...options, directory, ...(chainUrl === undefined ? {} : { chainUrl }) }, tell)
     await tellStory(stack, tell)
     tell.say(`\nAll of it in ${millis(performance.now() - begun)}.`)
+    told = true
     if (!options.once) await stayUp(stack, tell)
     return 0
   } catch (error) {
     tell.say(`\n${error instanceof Error ? error.message : String(error)}`)
-    tell.say(`\nLogs are in ${join(directory, 'logs')}.`)
+    const logs = join(directory, 'logs')
+    if (existsSync(logs)) tell.say(`\nLogs are in ${logs}.`)
     return 1
   } finally {
     await stack?.stop()
-    if (options.once && process.exitCode === 0) await rm(directory, { recursive: true, force: true })
+    if (told && options.once && options.directory === '') await rm(directory, { recursive: true, force: true })
   }
 }
 
@@ -51,7 +55,7 @@ Tandem is up; press Ctrl-C to stop.
   EVM node   ${stack.rpcUrl}
   logs       ${stack.logs}
 
-  A token of the local user "alice", and a first call:
+  A token of the local user "alice", and a first call (the issuer serves this machine only; copy the token to a phone):
 
     TOKEN=$(curl -s -H 'content-type: application/json' -d '{"user":"alice"}' ${stack.issuerUrl}/token | sed 's/.*"id_token":"\\([^"]*\\).*/\\1/')
     curl -s -H "Authorization: Bearer $TOKEN" ${stack.functionsUrl}/api/v1/profiles
