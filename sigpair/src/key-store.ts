@@ -2,6 +2,7 @@ import { encodePair, encodeShare, type KeyShare, type PairSetup } from '@tandem/
 import { UsageError } from '@tandem/rounds'
 import { type Doc, isStoreError } from '@tandem/store'
 import { fromHex, type Intent, limits, toHex, WireError } from '@tandem/wire'
+import { audited } from './audit-outbox.ts'
 import { verifyEd25519 } from './ed25519.ts'
 import { type Happened, readEventCursor, writeEvent } from './events.ts'
 import { le16, sameBytes, sha2, taggedHash } from './hash.ts'
@@ -21,20 +22,23 @@ import { keyAt, type PairName, pairAt, type Stores } from './stores.ts'
  * Source: docs/spec/storage.md 3.1.
  */
 export async function beginKeygen(
-  { parties, now }: Stores,
+  stores: Stores,
   asked: Pick<KeyRecord, 'keyId' | 'owner' | 'device'>,
 ): Promise<KeyRecord> {
-  const createdAt = now()
+  const createdAt = stores.now()
   const keyId = asked.keyId.toLowerCase()
   const { identity, exchange } = asked.device
   const whose = { keyId, owner: asked.owner, device: { identity, exchange } }
   const record: KeyRecord = { ...whose, status: 'PENDING', current: null, stage: null, uses: 0, createdAt }
   try {
-    await parties.create(keyAt(keyId), record, { expireAt: createdAt + limits.PENDING_MS })
+    await audited(stores, keyId, async (tx, note) => {
+      tx.create(keyAt(keyId), record, { expireAt: createdAt + limits.PENDING_MS })
+      note({ method: 'keygen.begin', owner: asked.owner, metadata: { device: identity.toLowerCase() } })
+    })
     return record
   } catch (error) {
     if (!isStoreError(error, 'EXISTS')) throw error
-    throw taken((await parties.get(keyAt(keyId)))?.data, asked.owner)
+    throw taken((await stores.parties.get(keyAt(keyId)))?.data, asked.owner)
   }
 }
 
@@ -74,9 +78,10 @@ export async function stageKey(stores: Stores, { stageId, share, pairs, certific
   const stage = { epoch, stageId, ssid, conf, publicKey, publicShares, chainCode, certificate, share: half }
 
   await createPair(stores, { keyId, ssid }, { epoch, setup })
-  await stores.parties.transaction(async (tx) => {
+  await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(keyAt(keyId))
     if (doc?.data.status !== 'PENDING' || doc.data.stage !== null) throw new WireError('KEY_BUSY')
+    note({ method: 'keygen.stage', owner: doc.data.owner, metadata: { epoch, publicKey: toHex(publicKey) } })
     tx.update(keyAt(keyId), { ...doc.data, stage: { ...stage, complete: false } }, { expireAt: doc.expireAt })
   })
 }
@@ -112,23 +117,25 @@ async function createPair(
  * Source: docs/spec/storage.md 3.3.
  */
 export async function completeStage(
-  { parties, now }: Stores,
+  stores: Stores,
   keyId: string,
   stageId: Uint8Array,
   certificate: readonly Uint8Array[],
 ): Promise<void> {
-  await parties.transaction(async (tx) => {
+  await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(keyAt(keyId))
     const events = await readEventCursor(tx, keyId)
     const stage = doc?.data.stage
     if (!doc || !stage || !sameBytes(stage.stageId, stageId)) throw new WireError('KEY_BUSY')
     if (!acknowledged(doc.data, stage, certificate)) throw new WireError('PROTOCOL_ABORTED') // check K10 L10
+    note({ method: 'keygen.complete', owner: doc.data.owner, metadata: { epoch: stage.epoch } })
     tx.update(
       keyAt(keyId),
       { ...doc.data, stage: { ...stage, certificate, complete: true } },
       { expireAt: doc.expireAt },
     )
-    if (!stage.complete && !doc.data.current) writeEvent(tx, events, eventOf('key.pending', doc.data, stage), now())
+    if (!stage.complete && !doc.data.current)
+      writeEvent(tx, events, eventOf('key.pending', doc.data, stage), stores.now())
   })
 }
 
@@ -144,9 +151,10 @@ function acknowledged({ device }: KeyRecord, { conf }: EpochRecord, certificate:
 
 /** A key generation that failed a check: ERROR, and what was staged is erased. Repeatable; a committed key is left alone. */
 export async function failKeygen(stores: Stores, keyId: string): Promise<void> {
-  const stage = await stores.parties.transaction(async (tx) => {
+  const stage = await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(keyAt(keyId))
     if (doc?.data.status !== 'PENDING') return null
+    note({ method: 'keygen.fail', owner: doc.data.owner })
     tx.update(keyAt(keyId), { ...doc.data, status: 'ERROR', stage: null }, { expireAt: doc.expireAt })
     return doc.data.stage
   })
@@ -170,7 +178,7 @@ export async function commitStage(
   if (before?.data.status === 'PENDING' && before.data.stage) {
     await keepPair(stores, { keyId, ssid: before.data.stage.ssid })
   }
-  const { current, uses } = await stores.parties.transaction(async (tx) => {
+  const { current, uses } = await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(keyAt(keyId))
     const unspent = await readIntent(tx, intent)
     const events = await readEventCursor(tx, keyId)
@@ -180,6 +188,7 @@ export async function commitStage(
 
     const stage = committable(doc, stageId)
     spendIntent(tx, unspent, stores.now())
+    note({ method: 'keygen.commit', owner: doc.data.owner, metadata: { epoch: stage.epoch } })
     const next = { ...doc.data, status: 'READY' as const, current: stage, stage: null, uses: uses + 1 }
     tx.update(keyAt(keyId), next)
     writeEvent(tx, events, eventOf(current ? 'key.rotated' : 'key.ready', next, stage), stores.now())

@@ -1,5 +1,6 @@
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, WireError } from '@tandem/wire'
+import { appendAudit, type AuditTail, readAudit } from './audit.ts'
 import { notePairStopped } from './events.ts'
 import type { PairRecord } from './records.ts'
 import { type PairName, pairAt, presignatureAt, runAt, type Stores } from './stores.ts'
@@ -30,12 +31,19 @@ export async function openCheck({ presignatures, now }: Pairs, name: PairName, r
   const status = await presignatures.transaction(async (tx) => {
     const doc = await activePair(tx, name)
     const known = await tx.get(runAt(name, run))
+    const tail = await readAudit(tx, name.keyId)
     if (known) throw new WireError('PROTOCOL_ABORTED', 'this run was begun before') // check S2
-    if (doc.data.opened - doc.data.passed >= limits.MAX_OPEN_CHECKS) return put(tx, name, doc, { status: 'STALE' }) // check S22
+    if (doc.data.opened - doc.data.passed >= limits.MAX_OPEN_CHECKS) return giveUp(tx, name, doc, tail, now()) // check S22
     tx.create(runAt(name, run), { passed: false, openedAt: now() })
     return put(tx, name, doc, { opened: doc.data.opened + 1 })
   }, PATIENT)
   if (status !== 'ACTIVE') throw pairRefused(status)
+}
+
+/** No slot is left. Source: docs/spec/abort.md 2.4. */
+function giveUp(tx: Transaction, name: PairName, doc: Doc<PairRecord>, tail: AuditTail, now: number) {
+  appendAudit(tx, tail, now, { method: 'pair.stale', metadata: { reason: 'open checks', epoch: doc.data.epoch } })
+  return put(tx, name, doc, { status: 'STALE' })
 }
 
 /**
@@ -75,8 +83,11 @@ export async function strike({ presignatures, now }: Pairs, name: PairName): Pro
   await presignatures.transaction(async (tx) => {
     const doc = await tx.get(pairAt(name))
     if (!doc) return
+    const tail = await readAudit(tx, name.keyId)
     const strikes = recent(doc.data.strikes, limits.STRIKE_WINDOW_MS, now())
-    put(tx, name, doc, { strikes, status: suspended(doc.data.status, strikes.length >= limits.MAX_STRIKES) })
+    const status = suspended(doc.data.status, strikes.length >= limits.MAX_STRIKES)
+    tell(tx, tail, { at: now(), method: 'pair.strike', count: strikes.length, pair: doc.data, status })
+    put(tx, name, doc, { strikes, status })
   }, PATIENT)
 }
 
@@ -85,8 +96,11 @@ export async function recordFailure({ presignatures, now }: Pairs, name: PairNam
   await presignatures.transaction(async (tx) => {
     const doc = await tx.get(pairAt(name))
     if (!doc) return
+    const tail = await readAudit(tx, name.keyId)
     const failures = recent(doc.data.failures, HOUR_MS, now())
-    put(tx, name, doc, { failures, status: suspended(doc.data.status, failures.length >= MAX_FAILURES) })
+    const status = suspended(doc.data.status, failures.length >= MAX_FAILURES)
+    tell(tx, tail, { at: now(), method: 'sign.fail', count: failures.length, pair: doc.data, status })
+    put(tx, name, doc, { failures, status })
   }, PATIENT)
 }
 
@@ -107,10 +121,13 @@ export async function raiseUses({ presignatures }: Pairs, name: PairName, uses: 
 }
 
 /** The pair has outlived a restore of its key record. Source: docs/spec/storage.md 4.3. */
-export async function markStale({ presignatures }: Pairs, name: PairName): Promise<void> {
+export async function markStale({ presignatures, now }: Pairs, name: PairName): Promise<void> {
   await presignatures.transaction(async (tx) => {
     const doc = await tx.get(pairAt(name))
-    if (doc?.data.status === 'ACTIVE') put(tx, name, doc, { status: 'STALE' })
+    if (doc?.data.status !== 'ACTIVE') return
+    const tail = await readAudit(tx, name.keyId)
+    appendAudit(tx, tail, now(), { method: 'pair.stale', metadata: { reason: 'restored', epoch: doc.data.epoch } })
+    put(tx, name, doc, { status: 'STALE' })
   }, PATIENT)
 }
 
@@ -130,11 +147,15 @@ export function put(tx: Transaction, name: PairName, doc: Doc<PairRecord>, chang
   return pair.status
 }
 
-async function destroy({ presignatures }: Pairs, name: PairName, status: 'POISONED' | 'STALE'): Promise<void> {
+async function destroy({ presignatures, now }: Pairs, name: PairName, status: 'POISONED' | 'STALE'): Promise<void> {
   await presignatures.transaction(async (tx) => {
     const doc = await tx.get(pairAt(name))
     if (!doc || doc.data.status === 'POISONED') return
+    const tail = await readAudit(tx, name.keyId)
     await consumeStock(tx, name, doc.data.stock)
+    const { epoch, stock } = doc.data
+    const method = status === 'POISONED' ? 'pair.freeze' : 'pair.stale'
+    appendAudit(tx, tail, now(), { method, metadata: { epoch, destroyed: stock.length } })
     put(tx, name, doc, { status, setup: null, stock: [] })
   }, PATIENT)
 }
@@ -145,6 +166,23 @@ export async function consumeStock(tx: Transaction, { keyId }: PairName, ids: re
   for (const { id, doc } of docs) {
     if (doc) tx.update(presignatureAt(keyId, id), { ...doc.data, status: 'CONSUMED', payload: null })
   }
+}
+
+type Counted = {
+  readonly at: number
+  readonly method: 'pair.strike' | 'sign.fail'
+  readonly count: number
+  readonly pair: PairRecord
+  /** after this one */
+  readonly status: PairRecord['status']
+}
+
+/** One line for what is counted, one more if it was the last straw. */
+function tell(tx: Transaction, tail: AuditTail, { at, method, count, pair, status }: Counted): void {
+  const metadata = { epoch: pair.epoch, count }
+  const counted = { method, code: method === 'sign.fail' ? 'MPC_SIGNING_FAILED' : 'PROTOCOL_ABORTED', metadata }
+  const straw = status === pair.status ? [] : [{ method: 'pair.suspend' as const, metadata }]
+  appendAudit(tx, tail, at, counted, ...straw)
 }
 
 function recent(times: readonly number[], windowMs: number, now: number): number[] {

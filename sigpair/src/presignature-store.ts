@@ -1,5 +1,6 @@
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
+import { appendAudit, readAudit } from './audit.ts'
 import { activePair, consumeStock, put } from './pair-store.ts'
 import type { PresignatureRecord, Sealed } from './records.ts'
 import type { SealContext, Seals } from './seal.ts'
@@ -35,12 +36,15 @@ export async function createUsable(
     if (doc.data.epoch !== pair.epoch) throw new WireError('EPOCH_MISMATCH')
     const stock = [...doc.data.stock, ...sealed.map(({ id }) => id)]
     if (stock.length > limits.MAX_PRESIGNATURES) throw new WireError('RATE_LIMITED', 'the stock is full')
+    const tail = await readAudit(tx, pair.keyId)
 
     put(tx, pair, doc, { stock })
     const record = { keyId: pair.keyId, epoch: pair.epoch, ssid: pair.ssid, createdAt: now(), sessionId: null }
     for (const { id, payload } of sealed) {
       tx.create(presignatureAt(pair.keyId, id), { ...record, status: 'USABLE', payload }) // check S21
     }
+    const created = sealed.map(({ id }) => ({ method: 'presign.create' as const, metadata: { presignature: id } }))
+    appendAudit(tx, tail, now(), ...created)
   })
 }
 
@@ -133,8 +137,14 @@ export async function reconcile(
 ): Promise<void> {
   await presignatures.transaction(async (tx) => {
     const { doc, kept, gone } = await sortStock(tx, pair, inventory, now())
+    if (gone.length === 0) return
+    const tail = await readAudit(tx, pair.keyId)
     await consumeStock(tx, pair, gone)
-    if (gone.length > 0) put(tx, pair, doc, { stock: kept })
+    appendAudit(tx, tail, now(), {
+      method: 'presign.reconcile',
+      metadata: { consumed: gone.length, kept: kept.length },
+    })
+    put(tx, pair, doc, { stock: kept })
   })
 }
 

@@ -1,7 +1,8 @@
 import { type Backend, derive } from '@tandem/ecdsa'
 import type { Rng } from '@tandem/rounds'
 import { isStoreError } from '@tandem/store'
-import { canonicalJson, limits, type PrepareSessionRequest, WireError } from '@tandem/wire'
+import { canonicalJson, limits, type PrepareSessionRequest, toHex, WireError } from '@tandem/wire'
+import { audited } from './audit-outbox.ts'
 import { digestOf } from './digest.ts'
 import { sameBytes } from './hash.ts'
 import { type ReadyKey, readyKey } from './key-status.ts'
@@ -47,14 +48,15 @@ export async function prepareSession(
 }
 
 /** Stores the session and raises the key's use counter in one transaction. Spec: storage 4.2. */
-async function createSession({ parties }: Stores, session: Omit<SessionRecord, 'use'>): Promise<SessionRecord> {
-  const { keyId, sessionId, expiresAt } = session
-  return parties.transaction(async (tx) => {
+async function createSession(stores: Stores, session: Omit<SessionRecord, 'use'>): Promise<SessionRecord> {
+  const { keyId, sessionId, expiresAt, owner, digest, payload } = session
+  return audited(stores, keyId, async (tx, note) => {
     const key = await tx.get(keyAt(keyId))
     if (key?.data.status !== 'READY') throw new WireError('KEY_PENDING')
     const use = key.data.uses + 1
     tx.update(keyAt(keyId), { ...key.data, uses: use })
     tx.create(sessionAt(sessionId), { ...session, use }, { expireAt: expiresAt + REMEMBERED_MS })
+    note({ method: 'sign.prepare', owner, metadata: { sessionId, digest: toHex(digest), kind: payload.kind } })
     return { ...session, use }
   })
 }
@@ -106,16 +108,16 @@ export function checkUnsigned({ signature, expiresAt }: SessionRecord, now: numb
  * @param signature r ‖ s ‖ recovery id, 65 bytes
  * @returns what is stored now
  */
-export async function storeSignature(
-  { parties }: Stores,
-  sessionId: string,
-  signature: Uint8Array,
-): Promise<Uint8Array> {
-  return parties.transaction(async (tx) => {
-    const doc = await tx.get(sessionAt(sessionId))
+export async function storeSignature(stores: Stores, sessionId: string, signature: Uint8Array): Promise<Uint8Array> {
+  const at = sessionAt(sessionId)
+  const known = (await stores.parties.get(at))?.data
+  if (!known) throw new WireError('NOT_FOUND')
+  return audited(stores, known.keyId, async (tx, note) => {
+    const doc = await tx.get(at)
     if (!doc) throw new WireError('NOT_FOUND')
     if (doc.data.signature) return doc.data.signature
-    tx.update(sessionAt(sessionId), { ...doc.data, signature }, { expireAt: doc.expireAt })
+    tx.update(at, { ...doc.data, signature }, { expireAt: doc.expireAt })
+    note({ method: 'sign.complete', owner: doc.data.owner, metadata: { sessionId, digest: toHex(doc.data.digest) } })
     return signature
   })
 }

@@ -1,30 +1,31 @@
 import type { Log } from '@tandem/service'
+import { deliverOutbox } from './audit-outbox.ts'
 import type { Stores } from './stores.ts'
+
+type Swept = Pick<Stores, 'parties' | 'presignatures' | 'now'>
 
 /** Expired documents are absent from the first moment; this is how soon their bytes go too. */
 const EVERY_MS = 60_000
 
 /**
- * Erases expired documents now and then: spent tokens, old sessions, and the sealed shares of keys nobody committed.
+ * Erases expired documents now and then: spent tokens, old sessions, and the sealed shares of keys nobody committed. Brings
+ * audit lines that a crash has left behind into their chains.
  *
  * @returns how to stop
  *
  * Source: docs/spec/storage.md 1.5.
  */
-export function sweepExpired(
-  stores: Pick<Stores, 'parties' | 'presignatures'>,
-  log: Log,
-  everyMs = EVERY_MS,
-): () => void {
+export function sweepExpired(stores: Swept, log: Log, everyMs = EVERY_MS): () => void {
   const timer = setInterval(() => void sweep(stores, log), everyMs)
   timer.unref()
   return () => clearInterval(timer)
 }
 
-async function sweep({ parties, presignatures }: Pick<Stores, 'parties' | 'presignatures'>, log: Log): Promise<void> {
+async function sweep(stores: Swept, log: Log): Promise<void> {
   try {
-    await parties.sweep()
-    await presignatures.sweep()
+    await deliverOutbox(stores)
+    await stores.parties.sweep()
+    await stores.presignatures.sweep()
   } catch (cause) {
     log.warn({ event: 'sweep.failed', cause })
   }
