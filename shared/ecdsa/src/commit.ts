@@ -13,6 +13,22 @@ export function commitStatement(
   return TH(sha, 'rf/committed', about.keyId, about.stageId, le32(about.epoch), about.conf)
 }
 
+/** What an abort receipt signs: this stage of this key will never be in force. 32 bytes. Source: docs/spec/refresh.md 3.4. */
+export function abortStatement(sha: Sha2, about: { readonly keyId: KeyId; readonly stageId: Uint8Array }): Uint8Array {
+  return TH(sha, 'rf/aborted', about.keyId, about.stageId)
+}
+
+/**
+ * What a status signs: which epoch is in force now, and which stage is open beside it. Unlike the receipts it ages, and
+ * nothing is erased on it. 32 bytes. Source: docs/spec/refresh.md 3.5.
+ */
+export function statusStatement(
+  sha: Sha2,
+  about: Pick<KeyShare, 'keyId' | 'epoch' | 'ssid'> & { readonly staged: Uint8Array | null },
+): Uint8Array {
+  return TH(sha, 'rf/status', about.keyId, le32(about.epoch), about.ssid, about.staged ?? new Uint8Array())
+}
+
 /** T ‖ z */
 export const POSSESSION_BYTES = 33 + 32
 

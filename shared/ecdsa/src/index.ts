@@ -43,6 +43,32 @@ export { decodePresignature, encodePresignature, type NonceShare, type Presignat
 export { type InteractiveSession, sign } from './sign.ts'
 export { decodeSignature, encodeSignature, fromDer, type Signature, SIGNATURE_BYTES, toDer } from './signature.ts'
 export type { SigningDeps, SigningKey, SigningSession } from './signing-session.ts'
-export { commitStatement, POSSESSION_BYTES, type PossessionClaim, provePossession, verifyPossession } from './commit.ts'
+export {
+  abortStatement,
+  commitStatement,
+  POSSESSION_BYTES,
+  type PossessionClaim,
+  provePossession,
+  statusStatement,
+  verifyPossession,
+} from './commit.ts'
+export {
+  abortStage,
+  acknowledgeStage,
+  backUpStage,
+  beginStage,
+  type Change,
+  closeStage,
+  commitStage,
+  type DeviceKey,
+  type EpochName,
+  type Fate,
+  fateOf,
+  type NotYet,
+  openStage,
+  type ServerKey,
+  type ServerStage,
+  storeStage,
+} from './stage.ts'
 export { H2S, type Sha2, TH } from './math/hash.ts'
 export { selfTest } from './multiply/self-test.ts'
