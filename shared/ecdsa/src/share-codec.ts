@@ -97,7 +97,7 @@ export function decodePair(backend: Backend, share: KeyShare, bytes: Uint8Array)
   if (self !== share.self || peer === self || peer > share.parties) throw damaged('parties')
   const run = { backend, ssid: share.ssid, epoch: share.epoch }
   const ours = equalBytes(alicePd, directionOf(run, self, peer)) && equalBytes(bobPd, directionOf(run, peer, self))
-  if (!ours) throw damaged('pair')
+  if (!ours) throw damaged('pair') // check L3
   if (punctured.some((y) => y > 15)) throw damaged('seeds')
   return hideSecrets({
     ...{ self, peer, zeroSeed },
