@@ -1,4 +1,4 @@
-import type { Data, Value } from './types.ts'
+import type { Data, Value, WriteOptions } from './types.ts'
 
 /** Firestore's limit; both engines keep to it, so that what fits one fits the other. */
 export const MAX_DOCUMENT_BYTES = 1_048_576
@@ -6,17 +6,25 @@ export const MAX_DOCUMENT_BYTES = 1_048_576
 /** Firestore's limit on maps and lists inside each other. */
 const MAX_DEPTH = 20
 
+/** The years 1…9999, in ms since 1970: what a Firestore timestamp can say. */
+const TIMES = { min: -62_135_596_800_000, max: 253_402_300_799_999 }
+
 /**
  * Refuses what one of the engines could not give back unchanged.
  *
- * @throws {TypeError} naming the field, for anything but {@link Data}
+ * @returns the size of `data` in bytes, as Firestore counts them
+ * @throws {TypeError} naming the field, for anything but {@link Data}, or for an `expireAt` that is no time
  * @throws {RangeError} above {@link MAX_DOCUMENT_BYTES}
  */
-export function checkData(data: Data): void {
+export function checkWrite(data: Data, { expireAt }: WriteOptions): number {
   if (!isPlainObject(data)) throw new TypeError('a document is a plain object')
-  if (sizeOf(data, '', 0) > MAX_DOCUMENT_BYTES)
-    throw new RangeError(`a document has at most ${MAX_DOCUMENT_BYTES} bytes`)
+  if (expireAt !== undefined && !isTime(expireAt)) throw new TypeError('expireAt is ms since the epoch')
+  const size = sizeOf(data, '', 0)
+  if (size > MAX_DOCUMENT_BYTES) throw new RangeError(`a document has at most ${MAX_DOCUMENT_BYTES} bytes`)
+  return size
 }
+
+const isTime = (ms: number) => Number.isSafeInteger(ms) && ms >= TIMES.min && ms <= TIMES.max
 
 /** Bytes as Firestore counts them, checking on the way. */
 function sizeOf(value: unknown, at: string, depth: number): number {

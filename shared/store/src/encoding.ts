@@ -7,7 +7,7 @@ import type { Data, Value } from './types.ts'
  */
 const BYTES = '$bytes'
 
-/** `data` has passed {@link checkData}. */
+/** `data` has passed {@link checkWrite}. */
 export function encodeData(data: Data): string {
   return JSON.stringify(toJson(data))
 }

@@ -1,4 +1,4 @@
-import type { Data, Ref } from './types.ts'
+import type { Data, ListQuery, Ref } from './types.ts'
 
 /** Firestore names take 1500 bytes of UTF-8; a UTF-16 unit is at most three. */
 export const MAX_ID_LENGTH = 500
@@ -20,12 +20,28 @@ export function ref<T extends Data = Data>(collection: string, id: string): Ref<
   return { collection, id }
 }
 
+/** For error messages: names are no secret, content is. */
+export const nameOf = (ref: Ref) => `${ref.collection}/${ref.id}`
+
+const MAX_PAGE = 1_000
+
+/**
+ * @throws {TypeError} for a name or a text that no engine would take
+ * @throws {RangeError} unless the limit is 1…{@link MAX_PAGE}
+ */
+export function checkQuery(collection: string, { limit, prefix = '', after = '' }: ListQuery): void {
+  checkCollection(collection)
+  checkIdText(prefix)
+  checkIdText(after)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) throw new RangeError(`limit is 1…${MAX_PAGE}`)
+}
+
 /** @throws {TypeError} for a name no engine would take */
-export function checkCollection(collection: string): void {
+function checkCollection(collection: string): void {
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,99}$/.test(collection)) throw new TypeError('not a collection name')
 }
 
 /** @throws {TypeError} for text that would not come back as it went in, or that breaks the order of ids */
-export function checkIdText(text: string): void {
+function checkIdText(text: string): void {
   if (!text.isWellFormed() || text.includes('\0') || text.includes(LAST_CODE_POINT)) throw new TypeError('not an id')
 }

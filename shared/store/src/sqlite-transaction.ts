@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkData } from './data.ts'
+import { checkWrite } from './data.ts'
 import { decodeData, encodeData } from './encoding.ts'
 import { StoreError } from './errors.ts'
+import { nameOf } from './ref.ts'
 import type { Row, Rows } from './sqlite-rows.ts'
 import type { Data, Doc, Ref, Transaction, WriteOptions } from './types.ts'
 
@@ -67,7 +68,7 @@ function openAttempt(rows: Rows): Attempt {
   const get = async <T extends Data>(ref: Ref<T>) => {
     if (ended) throw new TypeError('the transaction is over: await its calls')
     if (writes.length > 0) throw new TypeError('in a transaction reads come before writes')
-    const key = `${ref.collection}/${ref.id}`
+    const key = nameOf(ref)
     const known = reads.get(key) ?? { ref, row: rows.read(ref) }
     reads.set(key, known)
     return docOf<T>(known.row)
@@ -114,10 +115,7 @@ export function docOf<T extends Data>(row: Row | undefined): Doc<T> | undefined 
   return { id: row.id, data: decodeData(row.text) as T, version: row.version, expireAt: row.expireAt }
 }
 
-export const nameOf = (ref: Ref) => `${ref.collection}/${ref.id}`
-
-function checkedText(data: Data, { expireAt }: WriteOptions): string {
-  checkData(data)
-  if (expireAt !== undefined && !Number.isSafeInteger(expireAt)) throw new TypeError('expireAt is ms since the epoch')
+function checkedText(data: Data, options: WriteOptions): string {
+  checkWrite(data, options)
   return encodeData(data)
 }

@@ -1,12 +1,12 @@
 import { StoreError } from './errors.ts'
-import { checkCollection, checkIdText } from './ref.ts'
+import { checkQuery, nameOf } from './ref.ts'
 import { openDatabase } from './sqlite-file.ts'
 import { openRows, type Rows } from './sqlite-rows.ts'
-import { createStep, docOf, nameOf, runTransaction, updateStep } from './sqlite-transaction.ts'
-import type { Data, Page, Ref, Store, Version } from './types.ts'
+import { createStep, docOf, runTransaction, updateStep } from './sqlite-transaction.ts'
+import type { Data, ListQuery, Page, Ref, Store, Version } from './types.ts'
 
 const MAX_ATTEMPTS = 10
-const MAX_PAGE = 1_000
+const SWEEP = 1_000
 
 /**
  * The embedded engine: one file, any number of processes. A write blocks the caller's thread for one disk flush (about
@@ -26,7 +26,7 @@ export function openSqlite(options: { readonly path: string; readonly clock?: ()
     delete: async (ref, { ifVersion } = {}) => rows.atomically(() => remove(rows, ref, ifVersion)),
     transaction: (fn, { maxAttempts = MAX_ATTEMPTS } = {}) => runTransaction(rows, fn, maxAttempts),
     list: async (collection, query) => list(rows, collection, query),
-    sweep: async (limit = MAX_PAGE) => rows.atomically(() => rows.removeExpired(limit)),
+    sweep: async (limit = SWEEP) => rows.atomically(() => rows.removeExpired(limit)),
     close: async () => {
       if (db.isOpen) db.close()
     },
@@ -38,16 +38,9 @@ function remove(rows: Rows, ref: Ref, ifVersion: Version | undefined): void {
   rows.remove(ref)
 }
 
-function list<T extends Data>(
-  rows: Rows,
-  collection: string,
-  { limit, prefix = '', after = '' }: { readonly limit: number; readonly prefix?: string; readonly after?: string },
-): Page<T> {
-  checkCollection(collection)
-  checkIdText(prefix)
-  checkIdText(after)
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) throw new RangeError(`limit is 1…${MAX_PAGE}`)
-
+function list<T extends Data>(rows: Rows, collection: string, query: ListQuery): Page<T> {
+  checkQuery(collection, query)
+  const { limit, prefix = '', after = '' } = query
   const found = rows.range(collection, prefix, after, limit + 1)
   const page = found.slice(0, limit)
   return {

@@ -44,6 +44,9 @@ export type Page<T extends Data = Data> = {
   readonly next: string | undefined
 }
 
+/** `limit` is 1…1000. The documents whose id starts with `prefix` and sorts behind `after`. */
+export type ListQuery = { readonly limit: number; readonly prefix?: string; readonly after?: string }
+
 /**
  * All or nothing. Reads come first, then writes; a transaction whose reads were overtaken runs again from the start, so
  * `fn` must have no effect outside. Writes reach the store when `fn` has returned.
@@ -84,11 +87,8 @@ export type Store = {
     fn: (tx: Transaction) => Promise<R>,
     options?: { readonly maxAttempts?: number },
   ) => Promise<R>
-  /** For jobs, never inside a transaction. `limit` is 1…1000. */
-  readonly list: <T extends Data = Data>(
-    collection: string,
-    query: { readonly limit: number; readonly prefix?: string; readonly after?: string },
-  ) => Promise<Page<T>>
+  /** For jobs, never inside a transaction. */
+  readonly list: <T extends Data = Data>(collection: string, query: ListQuery) => Promise<Page<T>>
   /** Erases up to `limit` expired documents; answers how many. Correctness never depends on it. */
   readonly sweep: (limit?: number) => Promise<number>
   readonly close: () => Promise<void>
