@@ -1,5 +1,6 @@
 export { MAX_DOCUMENT_BYTES } from './data.ts'
 export { isStoreError, StoreError, type StoreErrorCode } from './errors.ts'
+export { type FirestoreOptions, openFirestore } from './firestore.ts'
 export { MAX_ID_LENGTH, ref } from './ref.ts'
 export { openSqlite } from './sqlite.ts'
-export type { Data, Doc, Page, Ref, Store, Transaction, Value, Version, WriteOptions } from './types.ts'
+export type { Data, Doc, ListQuery, Page, Ref, Store, Transaction, Value, Version, WriteOptions } from './types.ts'
