@@ -26,6 +26,8 @@ export type FunctionsConfig = {
   readonly sigpairUrl: string
   /** JSON-RPC by chain id */
   readonly chains: ReadonlyMap<number, string>
+  /** of passkeys: the domain they are for, and the origins that may use them */
+  readonly relyingParty: { readonly id: string; readonly origins: readonly string[] }
   /** how often one user may do what */
   readonly buckets: Buckets
   readonly hosts: readonly string[]
@@ -72,6 +74,10 @@ const variables = z.object({
     description: 'development lifts what protects real users',
     example: 'development',
   }),
+  PASSKEY_DOMAIN: z.string().default('localhost').meta({
+    description: 'domain that passkeys are for; pages of ORIGINS below it may use them',
+    example: 'wallet.example.com',
+  }),
   K_SERVICE: z.string().optional().meta({ description: 'set by Cloud Run' }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
@@ -108,6 +114,10 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
 
 type Given = z.infer<typeof variables>
 
+    relyingParty: {
+      id: given.PASSKEY_DOMAIN,
+      origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],
+    },
 function checkedBuckets({ LIMITS, MODE, K_SERVICE }: Pick<Given, 'LIMITS' | 'MODE' | 'K_SERVICE'>): Buckets {
   if (MODE === 'development' && K_SERVICE !== undefined)
     throw new ConfigError('MODE=development does not run on K_SERVICE')

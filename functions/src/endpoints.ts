@@ -9,11 +9,20 @@ import { type PrepareTransactionDeps, prepareTransaction } from './http/prepare-
 import { getProfile } from './http/get-profile.ts'
 import { listProfiles } from './http/list-profiles.ts'
 import { renameProfile } from './http/rename-profile.ts'
+import { addPasskey, beginPasskey, challengePasskey } from './http/passkeys.ts'
 import { sign } from './http/sign.ts'
 import { type SignMessageDeps, signMessage } from './http/sign-message.ts'
+import {
+  confirmEnrolment,
+  disableSecondFactor,
+  enrol,
+  readSecondFactor,
+  replaceRecoveryCodes,
+} from './http/two-factor.ts'
 import { newSessionId } from './ports/sessions.ts'
 import type { Account } from './ports/nonces.ts'
 import type { Ports } from './ports.ts'
+import type { TwoFactor } from './ports/two-factor.ts'
 import { settleOverdue } from './settle.ts'
 import type { SubmitDeps } from './submit.ts'
 
@@ -45,6 +54,20 @@ export function connect(ports: Ports) {
     }),
     sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
     signMessage: signMessage(messageDeps(ports)),
+    ...connectTwoFactor(ports.twoFactor),
+  }
+}
+
+function connectTwoFactor(deps: TwoFactor) {
+  return {
+    readSecondFactor: readSecondFactor(deps),
+    enrol: enrol(deps),
+    confirmEnrolment: confirmEnrolment(deps),
+    replaceRecoveryCodes: replaceRecoveryCodes(deps),
+    disableSecondFactor: disableSecondFactor(deps),
+    beginPasskey: beginPasskey(deps),
+    addPasskey: addPasskey(deps),
+    challengePasskey: challengePasskey(deps),
   }
 }
 

@@ -10,6 +10,8 @@ import { type Profiles, profiles } from './ports/profiles.ts'
 import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
 
+import { type TwoFactor, twoFactor } from './ports/two-factor.ts'
+import type { RequireTwoFactor } from './two-factor/require.ts'
 /** The world behind the endpoints, opened. */
 export type Ports = {
   readonly store: Store
@@ -29,6 +31,9 @@ export type Ports = {
   readonly spend: (user: string, bucket: BucketName, what?: string) => Promise<Allowance | undefined>
   readonly exclusively: ReturnType<typeof claims>
   /** ms since 1970 */
+  readonly twoFactor: TwoFactor
+  /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
+  readonly requireTwoFactor: RequireTwoFactor
   readonly now: () => number
 }
 
@@ -39,6 +44,8 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
   const now = Date.now
   return {
     store,
+  const secrets = loadOrCreateSecrets(config.secretsKeyFile)
+  const secondFactor = twoFactor(store, { secrets, relyingParty: config.relyingParty, now })
     key,
     verifyUser: oidcVerifier({ issuers: config.issuers }),
     sigpair: duoNode({ url: config.duoNodeUrl, key }),
@@ -47,7 +54,9 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
     nonces: nonces(store, now),
     profiles: profiles(store),
     sessions: sessions(store),
-    secrets: loadOrCreateSecrets(config.secretsKeyFile),
+    secrets,
+    twoFactor: secondFactor,
+    requireTwoFactor: secondFactor.requireTwoFactor,
     buckets: config.buckets,
     spend: async (user, name, what) => {
       const bucket = config.buckets[name]

@@ -3,6 +3,7 @@ import { operations, type Served } from './operation.ts'
 import { mpcRoutes } from './routes/mpc.ts'
 import { profileRoutes } from './routes/profiles.ts'
 import { transactionRoutes } from './routes/transactions.ts'
+import { twoFactorRoutes } from './routes/two-factor.ts'
 
 /** How the files of `routes/` write an endpoint down. */
 export type Operate = ReturnType<typeof operations>
@@ -10,5 +11,5 @@ export type Operate = ReturnType<typeof operations>
 /** Every endpoint of the backend, and what it takes and answers. Source: docs/spec/flows.md. */
 export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
   const operate = operations(opened)
-  return [...profileRoutes(operate), ...transactionRoutes(operate), ...mpcRoutes(operate)]
+  return [...profileRoutes(operate), ...transactionRoutes(operate), ...mpcRoutes(operate), ...twoFactorRoutes(operate)]
 }

@@ -80,6 +80,7 @@ export async function startBackend<Sigpair extends SigpairLike>(
     duoNodeUrl: duoNode.url,
     sigpairUrl: sigpair.deviceUrl ?? 'ws://127.0.0.1:8080',
     chains: new Map([[31337, chainUrl]]),
+    relyingParty: { id: 'wallet.example', origins: ['https://wallet.example'] },
     hosts: ['127.0.0.1'],
     origins: ['https://wallet.example'],
     logLevel: 'silent',

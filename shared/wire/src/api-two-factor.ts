@@ -1,0 +1,151 @@
+import { z } from 'zod'
+
+/** The second factor of a user: TOTP (RFC 6238), passkeys (WebAuthn), and recovery codes for when both are lost. */
+
+/** Binary of WebAuthn, as browsers and apps encode it: base64url without padding. */
+const binary = (maxBytes: number) =>
+  z
+    .string()
+    .min(1)
+    .max(Math.ceil((maxBytes * 4) / 3))
+    .regex(/^[A-Za-z0-9_-]*$/, 'base64url')
+
+/** Longest credential id of WebAuthn level 3. */
+const credentialId = binary(1_023)
+
+const attachment = z.enum(['platform', 'cross-platform']).optional()
+
+/** Results of extensions: accepted because browsers send them, never used. */
+const extensions = z.record(z.string().max(64), z.json())
+
+/** AuthenticationResponseJSON of WebAuthn level 3: the answer to a challenge of ours. */
+export const passkeyAssertion = z
+  .strictObject({
+    id: credentialId,
+    rawId: credentialId,
+    type: z.literal('public-key'),
+    response: z.strictObject({
+      clientDataJSON: binary(4_096),
+      authenticatorData: binary(4_096),
+      signature: binary(1_024),
+      userHandle: binary(64).optional(),
+    }),
+    authenticatorAttachment: attachment,
+    clientExtensionResults: extensions,
+  })
+  .meta({ id: 'PasskeyAssertion' })
+export type PasskeyAssertion = z.infer<typeof passkeyAssertion>
+
+/** RegistrationResponseJSON of WebAuthn level 3. */
+export const passkeyRegistration = z
+  .strictObject({
+    id: credentialId,
+    rawId: credentialId,
+    type: z.literal('public-key'),
+    response: z.strictObject({
+      clientDataJSON: binary(4_096),
+      attestationObject: binary(16_384),
+      authenticatorData: binary(4_096).optional(),
+      publicKey: binary(4_096).optional(),
+      publicKeyAlgorithm: z.int().optional(),
+      transports: z.array(z.string().max(32)).max(8).optional(),
+    }),
+    authenticatorAttachment: attachment,
+    clientExtensionResults: extensions,
+  })
+  .meta({ id: 'PasskeyRegistration' })
+export type PasskeyRegistration = z.infer<typeof passkeyRegistration>
+
+/** Six digits of an authenticator app. */
+export const totpCode = z.string().regex(/^[0-9]{6}$/, 'six digits')
+
+/** 80 bits in the alphabet of Crockford's base 32. */
+export const recoveryCode = z.string().regex(/^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/, 'a recovery code')
+
+/** What proves the second factor: a code of the app, a recovery code, or a passkey's assertion. */
+export const twoFactorCode = z.union([totpCode, recoveryCode, passkeyAssertion]).meta({ id: 'TwoFactorCode' })
+export type TwoFactorCode = z.infer<typeof twoFactorCode>
+
+/** POST /api/v1/2fa/enrol and /2fa/passkeys/options. Whoever has a second factor already proves it. */
+export const beginEnrolmentRequest = z
+  .strictObject({ twoFactorCode: twoFactorCode.optional() })
+  .meta({ id: 'BeginEnrolmentRequest' })
+export type BeginEnrolmentRequest = z.infer<typeof beginEnrolmentRequest>
+
+export const enrolResponse = z
+  .strictObject({
+    /** for apps on the same phone */
+    otpauthUrl: z.string().max(1_024),
+    /** the secret in base 32, to be typed in */
+    secret: z.string().regex(/^[A-Z2-7]{32}$/),
+    /** an SVG as data URI: the same, to be scanned */
+    qrCode: z.string().max(32_768),
+    /** seconds since 1970: to be confirmed until then */
+    expiresAt: z.int(),
+  })
+  .meta({ id: 'EnrolResponse' })
+export type EnrolResponse = z.infer<typeof enrolResponse>
+
+/** POST /api/v1/2fa/confirm */
+export const confirmEnrolmentRequest = z.strictObject({ code: totpCode }).meta({ id: 'ConfirmEnrolmentRequest' })
+export type ConfirmEnrolmentRequest = z.infer<typeof confirmEnrolmentRequest>
+
+/** Shown once: only their fingerprints are kept. */
+const recoveryCodes = z.array(recoveryCode)
+
+export const recoveryCodesResponse = z.strictObject({ recoveryCodes }).meta({ id: 'RecoveryCodes' })
+export type RecoveryCodesResponse = z.infer<typeof recoveryCodesResponse>
+
+/** POST /api/v1/2fa/recovery-codes and /2fa/disable */
+export const secondFactorRequest = z.strictObject({ twoFactorCode }).meta({ id: 'SecondFactorRequest' })
+export type SecondFactorRequest = z.infer<typeof secondFactorRequest>
+
+/** GET /api/v1/2fa */
+export const secondFactorResponse = z
+  .strictObject({
+    enabled: z.boolean(),
+    totp: z.boolean(),
+    passkeys: z.array(z.strictObject({ id: credentialId, name: z.string(), createdAt: z.string() })),
+    recoveryCodesLeft: z.int().min(0),
+  })
+  .meta({ id: 'SecondFactor' })
+export type SecondFactorResponse = z.infer<typeof secondFactorResponse>
+
+const transports = z.array(z.string()).optional()
+const credentials = z.array(z.strictObject({ id: z.string(), type: z.literal('public-key'), transports }))
+
+/** PublicKeyCredentialCreationOptionsJSON, for `navigator.credentials.create` or the platform's equal. */
+export const passkeyCreationOptions = z
+  .looseObject({
+    rp: z.strictObject({ id: z.string(), name: z.string() }),
+    user: z.strictObject({ id: z.string(), name: z.string(), displayName: z.string() }),
+    challenge: z.string(),
+    pubKeyCredParams: z.array(z.strictObject({ alg: z.int(), type: z.literal('public-key') })),
+    excludeCredentials: credentials,
+    timeout: z.int(),
+  })
+  .meta({ id: 'PasskeyCreationOptions' })
+export type PasskeyCreationOptions = z.infer<typeof passkeyCreationOptions>
+
+/** POST /api/v1/2fa/passkeys */
+export const addPasskeyRequest = z
+  .strictObject({ name: z.string().trim().min(1).max(100), passkey: passkeyRegistration })
+  .meta({ id: 'AddPasskeyRequest' })
+export type AddPasskeyRequest = z.infer<typeof addPasskeyRequest>
+
+export const addPasskeyResponse = z
+  .strictObject({ id: credentialId, recoveryCodes: recoveryCodes.optional() })
+  .meta({ id: 'AddPasskeyResponse' })
+export type AddPasskeyResponse = z.infer<typeof addPasskeyResponse>
+
+/** PublicKeyCredentialRequestOptionsJSON, for `navigator.credentials.get` or the platform's equal. */
+export const passkeyRequestOptions = z
+  .looseObject({
+    rpId: z.string(),
+    challenge: z.string(),
+    allowCredentials: credentials,
+    timeout: z.int(),
+    userVerification: z.string(),
+  })
+  .meta({ id: 'PasskeyRequestOptions' })
+export type PasskeyRequestOptions = z.infer<typeof passkeyRequestOptions>
