@@ -18,6 +18,16 @@ export type Kms = {
   /** @returns the wrapped key and the full name of the key version that wrapped it */
   wrap(key: Uint8Array, aad: Uint8Array): Promise<{ readonly wrappedKey: Uint8Array; readonly kek: string }>
   unwrap(wrappedKey: Uint8Array, kek: string, aad: Uint8Array): Promise<Uint8Array>
+  /**
+   * Signs with a key version of algorithm EC_SIGN_P256_SHA256.
+   *
+   * @param version full name of the key version
+   * @param digest SHA-256 of what is signed
+   * @returns the signature, DER
+   */
+  sign(version: string, digest: Uint8Array): Promise<Uint8Array>
+  /** The public key of such a version: SPKI, PEM. */
+  publicKey(version: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -28,6 +38,8 @@ const CALL = { timeout: 3_000 }
 const ATTEMPTS = 3
 
 const INVALID_ARGUMENT = 3
+
+const ALGORITHM = 'EC_SIGN_P256_SHA256'
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', '[::1]', 'localhost']
 
@@ -53,6 +65,8 @@ export function createKms(options: KmsOptions): Kms {
       if (!kek.startsWith(`${keyName}/cryptoKeyVersions/`)) throw new WireError('INVALID_KEY_SHARE')
       return intact(async () => decrypt(await client(), keyName, wrappedKey, aad))
     },
+    sign: async (version, digest) => intact(async () => sign(await client(), version, digest)),
+    publicKey: async (version) => intact(async () => publicKey(await client(), version)),
     async close() {
       await (await connecting)?.close()
     },
@@ -103,6 +117,25 @@ async function decrypt(client: KeyManagementServiceClient, name: string, wrapped
   )
   const key = bytesOf(answer.plaintext)
   return Number(answer.plaintextCrc32c?.value) === crc32c(key) ? key : undefined
+}
+
+async function sign(client: KeyManagementServiceClient, name: string, digest: Uint8Array) {
+  const [answer] = await client.asymmetricSign(
+    { name, digest: { sha256: digest }, digestCrc32c: { value: crc32c(digest) } },
+    CALL,
+  )
+  const signature = bytesOf(answer.signature)
+  const whole =
+    answer.name === name &&
+    answer.verifiedDigestCrc32c === true &&
+    Number(answer.signatureCrc32c?.value) === crc32c(signature)
+  return whole ? signature : undefined
+}
+
+async function publicKey(client: KeyManagementServiceClient, name: string) {
+  const [{ name: named, pem, pemCrc32c, algorithm }] = await client.getPublicKey({ name }, CALL)
+  if (algorithm !== ALGORITHM) throw new UsageError(`${name} is not a key of algorithm ${ALGORITHM}`)
+  return named === name && pem && Number(pemCrc32c?.value) === crc32c(Buffer.from(pem)) ? pem : undefined
 }
 
 /** Runs `call` until its answer is whole, which it says by not being undefined. */

@@ -33,7 +33,7 @@ const TAG_BYTES = 16
  *
  * Source: docs/spec/storage.md, section 2.
  */
-export function createSealer(kms: Kms): Sealer {
+export function createSealer(kms: Pick<Kms, 'wrap' | 'unwrap'>): Sealer {
   const open = async (context: SealContext, sealed: Sealed) => {
     const key = await kms.unwrap(sealed.wrappedKey, sealed.kek, keyAad(context))
     try {
@@ -53,7 +53,7 @@ export function createSealer(kms: Kms): Sealer {
   return { seal, open, session: () => session(kms, open) }
 }
 
-function session(kms: Kms, open: Seals['open']): SealSession {
+function session(kms: Pick<Kms, 'wrap' | 'unwrap'>, open: Seals['open']): SealSession {
   const keys = new Map<string, Promise<DataKey>>()
   let ended = false
   const keyFor = (context: SealContext) => {
@@ -86,7 +86,7 @@ async function wipe(key: Promise<DataKey>): Promise<void> {
   )
 }
 
-async function freshKey(kms: Kms, context: SealContext): Promise<DataKey> {
+async function freshKey(kms: Pick<Kms, 'wrap' | 'unwrap'>, context: SealContext): Promise<DataKey> {
   const key = new Uint8Array(randomBytes(KEY_BYTES))
   try {
     return { key, ...(await kms.wrap(key, keyAad(context))) }

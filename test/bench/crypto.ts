@@ -81,7 +81,6 @@ async function sealedBytes(backend: Backend, { share, pairs }: KeygenResult): Pr
   const sealer = createSealer({
     wrap: async () => ({ wrappedKey: rng(113), kek }),
     unwrap: async () => rng(32),
-    close: async () => {},
   })
   const context = { keyId: Buffer.from(share.keyId).toString('hex'), epoch: share.epoch }
   const sealed = [

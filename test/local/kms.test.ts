@@ -1,3 +1,4 @@
+import { createHash, verify } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -5,7 +6,8 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KeyManagementServiceClient } from '@google-cloud/kms'
 import { credentials } from '@grpc/grpc-js'
-import { LOCAL_KEY, type RunningKms, startKms } from '@tandem/local'
+import { crc32c } from '@tandem/sigpair'
+import { LOCAL_AUDIT_KEY, LOCAL_KEY, type RunningKms, startKms } from '@tandem/local'
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-kms-'))
 const file = join(folder, 'keys', 'kms.json')
@@ -252,7 +254,39 @@ describe('key rings and keys', () => {
   })
 
   test('what the local KMS cannot do is UNIMPLEMENTED', async () => {
-    expect(await codeOf(client.getPublicKey({ name: `${LOCAL_KEY}/cryptoKeyVersions/1` }))).toBe(12)
+    expect(await codeOf(client.macSign({ name: `${LOCAL_KEY}/cryptoKeyVersions/1` }))).toBe(12)
+  })
+})
+
+describe('keys that sign', () => {
+  const version = `${LOCAL_AUDIT_KEY}/cryptoKeyVersions/1`
+  const digest = createHash('sha256').update('a checkpoint').digest()
+
+  test('sign a digest so that Node verifies it under the public key, with the checksums of Cloud KMS', async () => {
+    const digestCrc32c = crc(crc32c(digest))
+    const [signed] = await client.asymmetricSign({ name: version, digest: { sha256: digest }, digestCrc32c })
+    expect(signed).toMatchObject({ name: version, verifiedDigestCrc32c: true })
+    expect(Number(signed.signatureCrc32c?.value)).toBe(crc32c(signed.signature as Uint8Array))
+    const [{ pem, pemCrc32c, algorithm }] = await client.getPublicKey({ name: version })
+    expect(algorithm).toBe('EC_SIGN_P256_SHA256')
+    expect(Number(pemCrc32c?.value)).toBe(crc32c(Buffer.from(pem ?? '')))
+    expect(verify('sha256', Buffer.from('a checkpoint'), pem ?? '', signed.signature as Uint8Array)).toBe(true)
+    expect(verify('sha256', Buffer.from('another'), pem ?? '', signed.signature as Uint8Array)).toBe(false)
+  })
+
+  test('keep their key over a restart, and refuse a damaged digest, another length, and to encrypt', async () => {
+    const [{ pem }] = await client.getPublicKey({ name: version })
+    await restart()
+    expect((await client.getPublicKey({ name: version }))[0].pem).toBe(pem)
+    expect(
+      await codeOf(client.asymmetricSign({ name: version, digest: { sha256: digest }, digestCrc32c: crc(1) })),
+    ).toBe(3)
+    expect(await codeOf(client.asymmetricSign({ name: version, digest: { sha256: digest.subarray(1) } }))).toBe(3)
+    expect(await codeOf(client.encrypt({ name: LOCAL_AUDIT_KEY, plaintext: digest }))).toBe(9)
+    expect(await codeOf(client.encrypt({ name: version, plaintext: digest }))).toBe(9)
+    const wrapping = `${LOCAL_KEY}/cryptoKeyVersions/1`
+    expect(await codeOf(client.asymmetricSign({ name: wrapping, digest: { sha256: digest } }))).toBe(9)
+    expect(await codeOf(client.getPublicKey({ name: wrapping }))).toBe(9)
   })
 })
 

@@ -1,5 +1,5 @@
 export { type RunningChain, startAnvil } from './anvil.ts'
 export { missingForFirestore, type RunningFirestore, startFirestore } from './firestore.ts'
 export { type RunningIssuer, startIssuer } from './issuer.ts'
-export { LOCAL_KEY, type RunningKms, startKms } from './kms.ts'
+export { LOCAL_AUDIT_KEY, LOCAL_KEY, type RunningKms, startKms } from './kms.ts'
 export { portOf, requireFreePort, type WantedPort } from './ports.ts'

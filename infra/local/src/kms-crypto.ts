@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { protos } from '@google-cloud/kms'
 import { status } from '@grpc/grpc-js'
 import { requireEnabled, versionNamed } from './kms-keys.ts'
-import { cryptoKeyNamed, type KmsFile, refuse } from './kms-state.ts'
+import { type CryptoKey, cryptoKeyNamed, isSigningKey, type KmsFile, refuse } from './kms-state.ts'
 
 type Encrypt = protos.google.cloud.kms.v1.IEncryptRequest
 type Decrypt = protos.google.cloud.kms.v1.IDecryptRequest
@@ -52,7 +52,7 @@ export function cryptoHandlers(file: KmsFile) {
       checkSum(aad, request.additionalAuthenticatedDataCrc32c, 'additional_authenticated_data_crc32c')
 
       const keyName = request.name ?? ''
-      const { primary, versions } = cryptoKeyNamed(file.state(), keyName)
+      const { primary, versions } = encryptionKeyNamed(file, keyName)
       const number = ciphertext.length < HEADER_BYTES ? 0 : view(ciphertext).getUint32(0)
       const version = versions[number - 1] ?? invalid()
       requireEnabled(`${keyName}/cryptoKeyVersions/${number}`, version)
@@ -74,10 +74,17 @@ export function cryptoHandlers(file: KmsFile) {
   }
 }
 
+function encryptionKeyNamed(file: KmsFile, name: string): CryptoKey {
+  const key = cryptoKeyNamed(file.state(), name)
+  if (isSigningKey(key)) refuse(status.FAILED_PRECONDITION, `${name} is not a key of purpose ENCRYPT_DECRYPT.`)
+  return key
+}
+
 /** A key encrypts under its primary version, a version under itself. */
 function encryptingVersion(file: KmsFile, asked: string) {
   const name = asked.includes('/cryptoKeyVersions/') ? asked : primaryName(file, asked)
-  const { version, number } = versionNamed(file.state(), name)
+  const { keyName, version, number } = versionNamed(file.state(), name)
+  encryptionKeyNamed(file, keyName)
   requireEnabled(name, version)
   return { name, number, material: materialOf(version) }
 }
@@ -124,7 +131,7 @@ function bytes(field: Bytes, name: string): Uint8Array {
 /** Of absent wrapper messages, the loader makes null; of present ones, a decimal string. */
 const hasValue = (sum: Checksum) => sum !== null && sum !== undefined
 
-function checkSum(data: Uint8Array, given: Checksum, name: string): void {
+export function checkSum(data: Uint8Array, given: Checksum, name: string): void {
   if (hasValue(given) && Number(given?.value) !== crc32c(data))
     refuse(status.INVALID_ARGUMENT, `The checksum in field ${name} did not match the data.`)
 }

@@ -3,9 +3,11 @@ import { status } from '@grpc/grpc-js'
 import {
   type CryptoKey,
   cryptoKeyNamed,
+  isSigningKey,
   type KeyVersion,
   type KmsFile,
   type KmsState,
+  newSigningVersion,
   newVersion,
   refuse,
 } from './kms-state.ts'
@@ -47,10 +49,10 @@ function cryptoKeyHandlers(file: KmsFile, clock: () => number) {
       const name = `${parent}/cryptoKeys/${checkId(cryptoKeyId)}`
       ringOut(parent, file.state())
       if (file.state().cryptoKeys[name]) refuse(status.ALREADY_EXISTS, `CryptoKey ${name} already exists.`)
-      if (String(cryptoKey?.purpose) !== 'ENCRYPT_DECRYPT')
-        refuse(status.INVALID_ARGUMENT, 'The local KMS has keys of purpose ENCRYPT_DECRYPT only.')
-      const versions = skipInitialVersionCreation ? [] : [newVersion(clock())]
-      return keyOut(name, put(file, name, { createdAt: clock(), primary: versions.length || null, versions }))
+      const purpose = purposeOf(cryptoKey)
+      const versions = skipInitialVersionCreation ? [] : [versionFor(purpose, clock())]
+      const primary = isSigningKey(purpose) ? null : versions.length || null
+      return keyOut(name, put(file, name, { ...purpose, createdAt: clock(), primary, versions }))
     },
     getCryptoKey: ({ name }: Plain<'GetCryptoKeyRequest'>) => keyOut(name, cryptoKeyNamed(file.state(), name)),
     listCryptoKeys: ({ parent }: Plain<'ListCryptoKeysRequest'>) => {
@@ -71,14 +73,14 @@ function versionHandlers(file: KmsFile, clock: () => number) {
     /** as Cloud KMS: a new version becomes primary only when it is told to */
     createCryptoKeyVersion: ({ parent }: Plain<'CreateCryptoKeyVersionRequest'>) => {
       const key = cryptoKeyNamed(file.state(), parent)
-      const { versions } = put(file, parent, { ...key, versions: [...key.versions, newVersion(clock())] })
-      return versionOut(`${parent}/cryptoKeyVersions/${versions.length}`, versions.at(-1)!)
+      const { versions } = put(file, parent, { ...key, versions: [...key.versions, versionFor(key, clock())] })
+      return versionOut(`${parent}/cryptoKeyVersions/${versions.length}`, versions.at(-1)!, key)
     },
     getCryptoKeyVersion: ({ name }: Plain<'GetCryptoKeyVersionRequest'>) =>
-      versionOut(name, versionNamed(file.state(), name).version),
+      versionOut(name, versionNamed(file.state(), name).version, versionNamed(file.state(), name).key),
     listCryptoKeyVersions: ({ parent }: Plain<'ListCryptoKeyVersionsRequest'>) => {
-      const { versions } = cryptoKeyNamed(file.state(), parent)
-      const out = versions.map((version, i) => versionOut(`${parent}/cryptoKeyVersions/${i + 1}`, version))
+      const key = cryptoKeyNamed(file.state(), parent)
+      const out = key.versions.map((version, i) => versionOut(`${parent}/cryptoKeyVersions/${i + 1}`, version, key))
       return { cryptoKeyVersions: out, totalSize: out.length }
     },
     updateCryptoKeyVersion: ({ cryptoKeyVersion }: Plain<'UpdateCryptoKeyVersionRequest'>) => {
@@ -98,6 +100,23 @@ function versionHandlers(file: KmsFile, clock: () => number) {
   }
 }
 
+type Purpose = Pick<CryptoKey, 'purpose'>
+
+/** @throws a gRPC error for a purpose or an algorithm we have no use for */
+function purposeOf(wanted: Plain<'CreateCryptoKeyRequest'>['cryptoKey']): Purpose {
+  const purpose = String(wanted?.purpose)
+  if (purpose === 'ENCRYPT_DECRYPT') return {}
+  const signs = purpose === 'ASYMMETRIC_SIGN' && String(wanted?.versionTemplate?.algorithm) === 'EC_SIGN_P256_SHA256'
+  return signs
+    ? { purpose }
+    : refuse(status.INVALID_ARGUMENT, 'Keys of the local KMS encrypt, or sign EC_SIGN_P256_SHA256.')
+}
+
+const versionFor = (purpose: Purpose, now: number) => (isSigningKey(purpose) ? newSigningVersion(now) : newVersion(now))
+
+const algorithmOf = (purpose: Purpose) =>
+  isSigningKey(purpose) ? 'EC_SIGN_P256_SHA256' : 'GOOGLE_SYMMETRIC_ENCRYPTION'
+
 function put(file: KmsFile, name: string, key: CryptoKey): CryptoKey {
   const state = file.state()
   file.change({ ...state, cryptoKeys: { ...state.cryptoKeys, [name]: key } })
@@ -107,7 +126,7 @@ function put(file: KmsFile, name: string, key: CryptoKey): CryptoKey {
 function change(file: KmsFile, name: string, changes: Partial<KeyVersion>) {
   const { key, keyName, number } = versionNamed(file.state(), name)
   const versions = key.versions.map((version, i) => (i + 1 === number ? { ...version, ...changes } : version))
-  return versionOut(name, put(file, keyName, { ...key, versions }).versions[number - 1]!)
+  return versionOut(name, put(file, keyName, { ...key, versions }).versions[number - 1]!, key)
 }
 
 /** Erases the material of versions whose time has come. Run when the file is opened. */
@@ -148,23 +167,24 @@ function ringOut(name: string, state: KmsState) {
   return { name, createTime: timestamp(ring.createdAt) }
 }
 
-function keyOut(name: string, { createdAt, primary, versions }: CryptoKey) {
+function keyOut(name: string, key: CryptoKey) {
+  const { createdAt, primary, versions } = key
   const current = primary === null ? undefined : versions[primary - 1]
   return {
     name,
-    purpose: 'ENCRYPT_DECRYPT',
+    purpose: isSigningKey(key) ? 'ASYMMETRIC_SIGN' : 'ENCRYPT_DECRYPT',
     createTime: timestamp(createdAt),
-    versionTemplate: { protectionLevel: 'SOFTWARE', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
-    ...(current === undefined ? {} : { primary: versionOut(`${name}/cryptoKeyVersions/${primary}`, current) }),
+    versionTemplate: { protectionLevel: 'SOFTWARE', algorithm: algorithmOf(key) },
+    ...(current === undefined ? {} : { primary: versionOut(`${name}/cryptoKeyVersions/${primary}`, current, key) }),
   }
 }
 
-function versionOut(name: string, { state, createdAt, destroyAt }: KeyVersion) {
+function versionOut(name: string, { state, createdAt, destroyAt }: KeyVersion, key: Purpose) {
   return {
     name,
     state,
     protectionLevel: 'SOFTWARE',
-    algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+    algorithm: algorithmOf(key),
     createTime: timestamp(createdAt),
     ...(destroyAt === null ? {} : { destroyTime: timestamp(destroyAt) }),
   }

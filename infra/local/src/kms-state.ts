@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { status } from '@grpc/grpc-js'
+import { p256 } from '@noble/curves/nist.js'
 
 export type VersionState = 'ENABLED' | 'DISABLED' | 'DESTROY_SCHEDULED' | 'DESTROYED'
 
@@ -10,12 +11,14 @@ export type KeyVersion = {
   /** ms since the epoch */
   readonly createdAt: number
   readonly destroyAt: number | null
-  /** 32 bytes as base64; null once destroyed */
+  /** 32 bytes as base64: an AES key, or a scalar of P-256; null once destroyed */
   readonly material: string | null
 }
 
 /** Version n is `versions[n − 1]`: numbers are never used again. */
 export type CryptoKey = {
+  /** absent: ENCRYPT_DECRYPT */
+  readonly purpose?: 'ASYMMETRIC_SIGN'
   readonly createdAt: number
   readonly primary: number | null
   readonly versions: readonly KeyVersion[]
@@ -48,9 +51,19 @@ export function newVersion(now: number): KeyVersion {
   return { state: 'ENABLED', createdAt: now, destroyAt: null, material: randomBytes(32).toString('base64') }
 }
 
+/** A version of a key of purpose ASYMMETRIC_SIGN: its material is the scalar. */
+export function newSigningVersion(now: number): KeyVersion {
+  const material = Buffer.from(p256.utils.randomSecretKey()).toString('base64')
+  return { state: 'ENABLED', createdAt: now, destroyAt: null, material }
+}
+
 /** @throws a gRPC error, as Cloud KMS answers it */
 export function refuse(code: status, message: string): never {
   throw Object.assign(new Error(message), { code })
+}
+
+export function isSigningKey({ purpose }: Pick<CryptoKey, 'purpose'>): boolean {
+  return purpose === 'ASYMMETRIC_SIGN'
 }
 
 export function cryptoKeyNamed(state: KmsState, name: string): CryptoKey {

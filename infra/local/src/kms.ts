@@ -4,11 +4,15 @@ import * as grpc from '@grpc/grpc-js'
 import { fromJSON } from '@grpc/proto-loader'
 import { cryptoHandlers } from './kms-crypto.ts'
 import { destroyDue, keyHandlers } from './kms-keys.ts'
-import { newVersion, openKmsFile } from './kms-state.ts'
+import { signHandlers } from './kms-sign.ts'
+import { type CryptoKey, type KmsFile, newSigningVersion, newVersion, openKmsFile } from './kms-state.ts'
 import { portOf, requireFreePort } from './ports.ts'
 
 /** A KMS that listens on loopback. */
 export type RunningKms = { readonly port: number; readonly close: () => Promise<void> }
+
+/** The key whose first version signs checkpoints of the audit log. */
+export const LOCAL_AUDIT_KEY = 'projects/local/locations/global/keyRings/tandem/cryptoKeys/audit'
 
 /** The key that `npm start` wraps data keys with. */
 export const LOCAL_KEY = 'projects/local/locations/global/keyRings/tandem/cryptoKeys/shares'
@@ -30,15 +34,23 @@ export async function startKms(options: {
   readonly port: number
   readonly file: string
   readonly keys?: readonly string[]
+  /** the same for keys that sign */
+  readonly signingKeys?: readonly string[]
   readonly clock?: () => number
 }): Promise<RunningKms> {
   const clock = options.clock ?? Date.now
   const file = openKmsFile(options.file)
   destroyDue(file, clock())
-  for (const name of options.keys ?? [LOCAL_KEY]) ensureKey(file, name, clock())
+  for (const name of options.keys ?? [LOCAL_KEY]) ensureKey(file, name, { primary: 1, versions: [newVersion(clock())] })
+  for (const name of options.signingKeys ?? [LOCAL_AUDIT_KEY]) {
+    ensureKey(file, name, { purpose: 'ASYMMETRIC_SIGN', primary: null, versions: [newSigningVersion(clock())] })
+  }
 
   const server = new grpc.Server()
-  server.addService(serviceDefinition(), serve({ ...keyHandlers(file, clock), ...cryptoHandlers(file) }))
+  server.addService(
+    serviceDefinition(),
+    serve({ ...keyHandlers(file, clock), ...cryptoHandlers(file), ...signHandlers(file) }),
+  )
   if (options.port !== 0) await requireFreePort(portOf('the local KMS', options.port, 'kms-port', 'KMS_PORT'))
   const port = await bind(server, options.port)
   return {
@@ -81,13 +93,14 @@ function serve(handlers: Readonly<Record<string, Unary>>): grpc.UntypedServiceIm
   return Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, unary(handler)]))
 }
 
-function ensureKey(file: ReturnType<typeof openKmsFile>, name: string, now: number): void {
+function ensureKey(file: KmsFile, name: string, key: Omit<CryptoKey, 'createdAt'>): void {
   const [, ring] = /^(projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+)\/cryptoKeys\/[^/]+$/.exec(name) ?? []
   if (ring === undefined) throw new Error(`not the name of a crypto key: ${name}`)
   const { keyRings, cryptoKeys } = file.state()
   if (cryptoKeys[name] !== undefined) return
+  const createdAt = key.versions[0]?.createdAt ?? 0
   file.change({
-    keyRings: { [ring]: { createdAt: now }, ...keyRings },
-    cryptoKeys: { ...cryptoKeys, [name]: { createdAt: now, primary: 1, versions: [newVersion(now)] } },
+    keyRings: { [ring]: { createdAt }, ...keyRings },
+    cryptoKeys: { ...cryptoKeys, [name]: { ...key, createdAt } },
   })
 }
