@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   type Env,
   envJson,
   envList,
@@ -24,8 +25,32 @@ export type DuoNodeConfig = {
   readonly functionsKeys: readonly PublicJwk[]
   /** Sigpair's internal HTTP, without a trailing slash */
   readonly sigpairUrl: string
+  /** where events go; without it none are pulled */
+  readonly webhooks?: WebhookConfig
   readonly logLevel: LogLevel
 }
+
+/** Source: docs/spec/events.md, section 4. */
+export type WebhookConfig = {
+  /** the backend's endpoint */
+  readonly url: string
+  /** `whsec_` and base64, as Standard Webhooks writes it */
+  readonly secret: string
+  readonly pollMs: number
+  /** so many, and the event is a dead letter */
+  readonly attempts: number
+  /** after the first failure; doubled after each, at most half an hour */
+  readonly backoffMs: number
+  /** how long one instance has a key for itself */
+  readonly leaseMs: number
+}
+
+const count = z
+  .string()
+  .regex(/^[1-9][0-9]{0,6}$/, 'a positive number')
+  .transform(Number)
+
+const milliseconds = (min: number) => count.refine((ms) => ms >= min, `at least ${min} milliseconds`)
 
 const variables = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
@@ -49,12 +74,26 @@ const variables = z.object({
     description: "Sigpair's internal HTTP",
     example: 'http://127.0.0.1:8081',
   }),
+  WEBHOOK_URL: envUrl('http', 'https').optional().meta({
+    description: "where events go: the backend's endpoint; without it none are pulled",
+    example: 'http://127.0.0.1:3000/webhooks/duo-node',
+  }),
+  WEBHOOK_SECRET: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'whsec_ and 24 to 64 bytes as base64')
+    .optional()
+    .meta({ description: 'signs events, as Standard Webhooks writes it', example: 'whsec_…' }),
+  WEBHOOK_POLL_MS: milliseconds(50).default(1_000).meta({ example: '1000' }),
+  WEBHOOK_ATTEMPTS: count.default(16).meta({ description: 'so many, then a dead letter', example: '16' }),
+  WEBHOOK_BACKOFF_MS: milliseconds(1).default(1_000).meta({ example: '1000' }),
+  WEBHOOK_LEASE_MS: milliseconds(500).default(30_000).meta({ example: '30000' }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
 })
 
 /** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
 export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
   const given = readConfig(variables, env)
+  const webhooks = webhooksOf(given)
   return {
     host: given.HOST,
     port: given.PORT,
@@ -64,5 +103,19 @@ export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
     functionsKeys: given.FUNCTIONS_KEYS,
     sigpairUrl: given.SIGPAIR_INTERNAL_URL.replace(/\/+$/, ''),
     logLevel: given.LOG_LEVEL,
+    ...(webhooks === undefined ? {} : { webhooks }),
+  }
+}
+
+function webhooksOf(given: z.infer<typeof variables>): WebhookConfig | undefined {
+  if (given.WEBHOOK_URL === undefined) return undefined
+  if (given.WEBHOOK_SECRET === undefined) throw new ConfigError('WEBHOOK_URL is set and WEBHOOK_SECRET is not')
+  return {
+    url: given.WEBHOOK_URL,
+    secret: given.WEBHOOK_SECRET,
+    pollMs: given.WEBHOOK_POLL_MS,
+    attempts: given.WEBHOOK_ATTEMPTS,
+    backoffMs: given.WEBHOOK_BACKOFF_MS,
+    leaseMs: given.WEBHOOK_LEASE_MS,
   }
 }

@@ -18,6 +18,6 @@ export function operationRoutes(forward: Forward): Route[] {
   }))
 }
 
-function callOf({ method, target, rawBody, headers }: Incoming): BackendCall {
+export function callOf({ method, target, rawBody, headers }: Incoming): BackendCall {
   return { method, path: target, body: Uint8Array.from(rawBody), token: bearerToken(headers.authorization) }
 }

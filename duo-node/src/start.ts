@@ -2,11 +2,14 @@ import {
   closeAfter,
   createDrain,
   createLog,
+  type Drain,
   handle,
   healthRoutes,
+  type Incoming,
   type Log,
   listen,
   loadOrCreateSigningKey,
+  type SigningKey,
   spendToken,
   trustKeys,
   verifyServiceToken,
@@ -14,9 +17,12 @@ import {
 import { openSqlite, ref, type Store } from '@tandem/store'
 import { limits } from '@tandem/wire'
 import type { DuoNodeConfig } from './config.ts'
+import { type Events, openEvents } from './events.ts'
 import { type BackendCall, type ForwardDeps, forward } from './forward.ts'
-import { operationRoutes } from './http.ts'
+import { callOf, operationRoutes } from './http.ts'
 import { sigpair } from './sigpair.ts'
+import { serveSockets, type Sockets } from './socket.ts'
+import { systemCaller } from './system.ts'
 
 export type DuoNode = {
   /** http://host:port */
@@ -37,21 +43,42 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const log = createLog({ name: 'duo-node', level: config.logLevel })
   const store = openSqlite({ path: config.storePath })
   const drain = createDrain()
+  const key = await loadOrCreateSigningKey(config.signingKeyFile)
+  const backend = connect(config, store, key)
+  const admit = systemCaller(backend)
+  const events = openEvents(config, { store, key, log, drain, caller: async (call: Incoming) => admit(callOf(call)) })
 
   const health = healthRoutes({ store: () => store.get(ref('health', 'probe')) }, drain)
-  const routes = [...health, ...operationRoutes(forward(await connect(config, store)))]
+  const forwarding = forward(backend)
+  const routes = [...health, ...operationRoutes(forwarding), ...events.routes]
   const handler = handle(routes, { log, hosts: config.hosts, deadlineMs: DEADLINE_MS, drain })
   const server = await listen(handler, { name: 'duo-node', host: config.host, port: config.port })
+  const { hosts } = config
+  const sockets = serveSockets(server.server, {
+    forward: forwarding,
+    admit,
+    hosts,
+    deadlineMs: DEADLINE_MS,
+    drain,
+    log,
+  })
+  events.start(sockets.announce)
 
   const close = async () => {
-    await closeAfter(server, drain, DRAIN_MS)
+    await Promise.all([closeAfter(server, drain, DRAIN_MS), closeSockets(events, sockets, drain)])
     await store.close()
   }
   return { url: `http://${config.host}:${server.port}`, log, close }
 }
 
-async function connect(config: DuoNodeConfig, store: Store): Promise<ForwardDeps> {
-  const key = await loadOrCreateSigningKey(config.signingKeyFile)
+/** Acknowledgements leave first. */
+async function closeSockets(events: Events, sockets: Sockets, drain: Drain): Promise<void> {
+  events.stop()
+  await drain.drain(DRAIN_MS)
+  await sockets.close()
+}
+
+function connect(config: DuoNodeConfig, store: Store, key: SigningKey): ForwardDeps {
   const rules = { from: trustKeys(config.functionsKeys), issuer: 'functions', audience: 'duo-node' }
   return {
     verifyToken: (call: BackendCall) => verifyServiceToken(call.token, rules, call),

@@ -2,6 +2,7 @@ import { createLog, type Handler, handle, healthRoutes } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import type { FunctionsConfig } from './config.ts'
 import { withCors } from './cors.ts'
+import { webhookRoute } from './http/webhook.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Ports } from './ports.ts'
 import { apiRoutes } from './routes.ts'
@@ -19,7 +20,20 @@ export function createApi(config: FunctionsConfig): Handler {
   const opened = once(() => open(config))
   const health = healthRoutes({ store: async () => (await opened()).checkStore() })
   const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
-  return withCors(handle([...health, ...apiRoutes(opened).map(({ route }) => route)], deps), origins)
+  const routes = [...health, ...apiRoutes(opened).map(({ route }) => route), webhookOf(config, opened)]
+  return withCors(handle(routes, deps), origins)
+}
+
+/** Serves duo-node alone, for a deployment whose webhooks come in by another way than its users. */
+export function createWebhooks(config: FunctionsConfig): Handler {
+  const log = createLog({ name: 'functions', level: config.logLevel })
+  const opened = once(() => open(config))
+  const health = healthRoutes({ store: async () => (await opened()).checkStore() })
+  return handle([...health, webhookOf(config, opened)], { log, hosts: config.hosts })
+}
+
+function webhookOf({ webhookSecrets: secrets = [] }: FunctionsConfig, opened: () => Promise<Opened>) {
+  return webhookRoute(async () => ({ secrets, apply: (await opened()).ports.keyStates.apply }))
 }
 
 async function open(config: FunctionsConfig): Promise<Opened> {

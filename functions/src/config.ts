@@ -20,7 +20,7 @@ export type FunctionsConfig = {
   readonly signingKeyFile: string
   /** seals what the database must not show, such as TOTP secrets */
   readonly secretsKeyFile: string
-  /** duo-node, without a trailing slash */
+  /** duo-node, without a trailing slash; `ws:` and `wss:` for Socket.IO */
   readonly duoNodeUrl: string
   /** Sigpair as devices reach it, without path */
   readonly sigpairUrl: string
@@ -32,6 +32,8 @@ export type FunctionsConfig = {
   readonly buckets: Buckets
   readonly hosts: readonly string[]
   readonly origins: readonly string[]
+  /** Standard Webhooks secrets of duo-node, two during a rotation; without one its webhooks are refused */
+  readonly webhookSecrets?: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -59,11 +61,22 @@ const variables = z.object({
     description: 'key that seals second factors: 64 hex digits; made, with mode 0600, if it is missing',
     example: '.tandem/functions-secrets.key',
   }),
-  DUO_NODE_URL: envUrl('http', 'https').meta({ description: 'duo-node', example: 'http://127.0.0.1:3001' }),
+  DUO_NODE_URL: envUrl('http', 'https', 'ws', 'wss').meta({
+    description: 'duo-node; ws:// or wss:// for Socket.IO',
+    example: 'ws://127.0.0.1:3001',
+  }),
+  WEBHOOK_SECRETS: envList
+    .pipe(z.array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'whsec_ and 24 to 64 bytes as base64')))
+    .default([])
+    .meta({ description: 'secrets duo-node signs its webhooks with', example: 'whsec_…' }),
   SIGPAIR_URL: envUrl('ws', 'wss').meta({ description: 'Sigpair as devices reach it', example: 'ws://127.0.0.1:8080' }),
   CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url({ protocol: /^https?$/ }))).meta({
     description: 'JSON-RPC URL of each chain by its id, a JSON object',
     example: '{"31337":"http://127.0.0.1:8545"}',
+  }),
+  PASSKEY_DOMAIN: z.string().default('localhost').meta({
+    description: 'domain that passkeys are for; pages of ORIGINS below it may use them',
+    example: 'wallet.example.com',
   }),
   LIMITS: envJson(limitsVariable).default({}).meta({
     description:
@@ -73,10 +86,6 @@ const variables = z.object({
   MODE: z.enum(['development', 'production']).default('production').meta({
     description: 'development lifts what protects real users',
     example: 'development',
-  }),
-  PASSKEY_DOMAIN: z.string().default('localhost').meta({
-    description: 'domain that passkeys are for; pages of ORIGINS below it may use them',
-    example: 'wallet.example.com',
   }),
   K_SERVICE: z.string().optional().meta({ description: 'set by Cloud Run' }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
@@ -105,19 +114,20 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
     sigpairUrl: withoutSlash(given.SIGPAIR_URL),
     chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),
+    relyingParty: {
+      id: given.PASSKEY_DOMAIN,
+      origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],
+    },
     buckets: checkedBuckets(given),
     hosts: given.HOSTS,
     origins: given.ORIGINS,
+    webhookSecrets: given.WEBHOOK_SECRETS,
     logLevel: given.LOG_LEVEL,
   }
 }
 
 type Given = z.infer<typeof variables>
 
-    relyingParty: {
-      id: given.PASSKEY_DOMAIN,
-      origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],
-    },
 function checkedBuckets({ LIMITS, MODE, K_SERVICE }: Pick<Given, 'LIMITS' | 'MODE' | 'K_SERVICE'>): Buckets {
   if (MODE === 'development' && K_SERVICE !== undefined)
     throw new ConfigError('MODE=development does not run on K_SERVICE')

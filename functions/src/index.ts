@@ -1,5 +1,5 @@
 import { http } from '@google-cloud/functions-framework'
-import { createApi } from './api.ts'
+import { createApi, createWebhooks } from './api.ts'
 import { readFunctionsConfig } from './config.ts'
 import { boundServers } from './framework-server.ts'
 
@@ -8,5 +8,8 @@ const config = readFunctionsConfig()
 // The framework makes its server after it has loaded this file.
 boundServers(config.host)
 
-/** The one function: every path of the backend. Run with `functions-framework --source=functions --target=api`. */
+/** Every path of the backend. Run with `functions-framework --source=functions --target=api`. */
 http('api', createApi(config))
+
+/** Only `POST /webhooks/duo-node`, which `api` has too. `--target=webhooks` */
+http('webhooks', createWebhooks(config))

@@ -5,13 +5,14 @@ import type { BucketName, Buckets } from './limits.ts'
 import { type Chain, chains } from './ports/chain.ts'
 import { claims } from './ports/claims.ts'
 import { type DuoNode, duoNode } from './ports/duo-node.ts'
+import { type KeyStates, keyStates } from './ports/key-states.ts'
 import { type Nonces, nonces } from './ports/nonces.ts'
 import { type Profiles, profiles } from './ports/profiles.ts'
 import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
-
 import { type TwoFactor, twoFactor } from './ports/two-factor.ts'
 import type { RequireTwoFactor } from './two-factor/require.ts'
+
 /** The world behind the endpoints, opened. */
 export type Ports = {
   readonly store: Store
@@ -24,16 +25,17 @@ export type Ports = {
   readonly chainOf: (chainId: number) => Promise<Chain>
   readonly nonces: Nonces
   readonly profiles: Profiles
+  readonly keyStates: KeyStates
   readonly sessions: Sessions
   readonly secrets: Secrets
   readonly buckets: Buckets
   /** Spends one of a user's allowance; answers what is left, unless it has no bounds. @throws {WireError} `RATE_LIMITED` */
   readonly spend: (user: string, bucket: BucketName, what?: string) => Promise<Allowance | undefined>
-  readonly exclusively: ReturnType<typeof claims>
-  /** ms since 1970 */
   readonly twoFactor: TwoFactor
   /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
   readonly requireTwoFactor: RequireTwoFactor
+  readonly exclusively: ReturnType<typeof claims>
+  /** ms since 1970 */
   readonly now: () => number
 }
 
@@ -42,10 +44,10 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile)
   const store = openSqlite({ path: config.storePath })
   const now = Date.now
-  return {
-    store,
   const secrets = loadOrCreateSecrets(config.secretsKeyFile)
   const secondFactor = twoFactor(store, { secrets, relyingParty: config.relyingParty, now })
+  return {
+    store,
     key,
     verifyUser: oidcVerifier({ issuers: config.issuers }),
     sigpair: duoNode({ url: config.duoNodeUrl, key }),
@@ -53,6 +55,7 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
     chainOf: chains(config.chains),
     nonces: nonces(store, now),
     profiles: profiles(store),
+    keyStates: keyStates(store, now),
     sessions: sessions(store),
     secrets,
     twoFactor: secondFactor,

@@ -17,7 +17,7 @@ export type RecordingSigpair = {
   readonly close: () => Promise<void>
 }
 
-export async function recordingSigpair(): Promise<RecordingSigpair> {
+export async function recordingSigpair(at = 0): Promise<RecordingSigpair> {
   const server = createServer((req, res) => {
     const chunks: Buffer[] = []
     req.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -27,7 +27,7 @@ export async function recordingSigpair(): Promise<RecordingSigpair> {
       if (sigpair.answer !== 'never') res.writeHead(sigpair.answer.status).end(sigpair.answer.body)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const sigpair: RecordingSigpair = {
     url: `http://127.0.0.1:${port}`,

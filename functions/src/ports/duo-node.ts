@@ -1,4 +1,4 @@
-import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
+import { errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
 import {
   type CloudPublicKeyResponse,
   type CommitKeyRequest,
@@ -10,13 +10,13 @@ import {
   completeSessionResponse,
   type KeyStatusResponse,
   keyStatusResponse,
-  limits,
   type PrepareSessionRequest,
   type PrepareSessionResponse,
   prepareSessionResponse,
   WireError,
 } from '@tandem/wire'
 import type { z } from 'zod'
+import { type Transport, type TransportOptions, transportTo } from './duo-node-transport.ts'
 
 /**
  * What we ask of Sigpair, through duo-node, each call in the name of one user. All throw what Sigpair refuses with, and
@@ -39,16 +39,11 @@ type User = { readonly sub: string }
 /** Calls that concern no user's key. */
 const SYSTEM: User = { sub: 'system' }
 
-/** duo-node waits for Sigpair and has something to say when Sigpair does not answer; give it the time to say it. */
-const CALL_MS = limits.INTERNAL_CALL_MS + 1_500
+/** How to reach it, and the key that signs each call. */
+type Line = { readonly key: SigningKey; readonly transport: Transport }
 
-export type DuoNodeOptions = {
-  /** without a trailing slash */
-  readonly url: string
-  readonly key: SigningKey
-}
-
-export function duoNode(options: DuoNodeOptions): DuoNode {
+export function duoNode(given: TransportOptions): DuoNode {
+  const options: Line = { key: given.key, transport: transportTo(given) }
   const get = <T>(user: User, path: string, shape: z.ZodType<T>) => ask(options, user, { method: 'GET', path }, shape)
   const post = <T>(user: User, path: string, body: object, shape: z.ZodType<T>) =>
     ask(options, user, { method: 'POST', path, body }, shape)
@@ -64,7 +59,7 @@ export function duoNode(options: DuoNodeOptions): DuoNode {
 
 type Question = { readonly method: string; readonly path: string; readonly body?: object }
 
-async function ask<T>(options: DuoNodeOptions, user: User, question: Question, shape: z.ZodType<T>): Promise<T> {
+async function ask<T>(options: Line, user: User, question: Question, shape: z.ZodType<T>): Promise<T> {
   try {
     const answer = await call(options, user, question)
     if (answer.status >= 300) throw errorOfAnswer(answer)
@@ -78,13 +73,9 @@ async function ask<T>(options: DuoNodeOptions, user: User, question: Question, s
   }
 }
 
-async function call({ url, key }: DuoNodeOptions, user: User, { method, path, body }: Question): Promise<HttpAnswer> {
+async function call({ key, transport }: Line, user: User, { method, path, body }: Question): Promise<HttpAnswer> {
   const bytes = new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
   const from = { issuer: 'functions', subject: user.sub, audience: ['duo-node', 'sigpair'] }
   const token = await issueServiceToken(key, from, { method, path, body: bytes })
-  const headers = {
-    authorization: `Bearer ${token}`,
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-  }
-  return callHttp({ url: `${url}${path}`, method, headers, body: bytes, timeoutMs: CALL_MS })
+  return transport({ method, path, body: bytes, token })
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -36,6 +38,7 @@ export async function planServices(options: PlanOptions): Promise<readonly Servi
     duoNodeKey: join(directory, 'duo-node.jwk'),
     functionsKeys: await publicKeyOf(join(directory, 'functions.jwk')),
     duoNodeKeys: await publicKeyOf(join(directory, 'duo-node.jwk')),
+    webhookSecret: await secretIn(join(directory, 'webhook.secret')),
   }
   const common = { METADATA_SERVER_DETECTION: 'none', HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(',') }
   return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map((plan) => ({
@@ -44,8 +47,18 @@ export async function planServices(options: PlanOptions): Promise<readonly Servi
   }))
 }
 
-/** Files with private keys, and the public ones as JSON lists. */
-type Keys = Readonly<Record<'functionsKey' | 'duoNodeKey' | 'functionsKeys' | 'duoNodeKeys', string>>
+/** Files with private keys, the public ones as JSON lists, and what duo-node signs webhooks with. */
+type Keys = Readonly<Record<'functionsKey' | 'duoNodeKey' | 'functionsKeys' | 'duoNodeKeys' | 'webhookSecret', string>>
+
+/** As Standard Webhooks writes it; made, with mode 0600, if it is missing. */
+async function secretIn(file: string): Promise<string> {
+  const secret = `whsec_${randomBytes(32).toString('base64')}`
+  // whoever is first: the other reads what that one wrote
+  await writeFile(file, secret, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'EEXIST') throw error
+  })
+  return readFile(file, 'utf8')
+}
 
 function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNodeKeys }: Keys): ServicePlan {
   return {
@@ -64,7 +77,8 @@ function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNo
   }
 }
 
-function duoNode({ ports, directory }: PlanOptions, { functionsKeys, duoNodeKey }: Keys): ServicePlan {
+function duoNode({ ports, host, directory }: PlanOptions, keys: Keys): ServicePlan {
+  const { functionsKeys, duoNodeKey, webhookSecret } = keys
   return {
     name: 'duo-node',
     args: [join(ROOT, 'duo-node/src/main.ts')],
@@ -75,11 +89,14 @@ function duoNode({ ports, directory }: PlanOptions, { functionsKeys, duoNodeKey 
       SIGNING_KEY_FILE: duoNodeKey,
       FUNCTIONS_KEYS: functionsKeys,
       SIGPAIR_INTERNAL_URL: `http://127.0.0.1:${ports.sigpairInternal}`,
+      WEBHOOK_URL: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${ports.functions}/webhooks/duo-node`,
+      WEBHOOK_SECRET: webhookSecret,
     },
   }
 }
 
-function functions({ ports, host, directory, issuer, chain }: PlanOptions, { functionsKey }: Keys): ServicePlan {
+function functions(options: PlanOptions, { functionsKey, webhookSecret }: Keys): ServicePlan {
+  const { ports, host, directory, issuer, chain } = options
   const { issuer: url, audience, jwksUrl, algorithms } = issuer
   const framework = createRequire(join(ROOT, 'functions/package.json')).resolve('@google-cloud/functions-framework')
   return {
@@ -93,7 +110,8 @@ function functions({ ports, host, directory, issuer, chain }: PlanOptions, { fun
       ISSUERS: JSON.stringify([{ issuer: url, audience, jwksUrl, algorithms }]),
       STORE_PATH: join(directory, 'backend.sqlite'),
       SIGNING_KEY_FILE: functionsKey,
-      DUO_NODE_URL: `http://127.0.0.1:${ports.duoNode}`,
+      DUO_NODE_URL: `ws://127.0.0.1:${ports.duoNode}`,
+      WEBHOOK_SECRETS: webhookSecret,
       SIGPAIR_URL: `ws://${host}:${ports.sigpair}`,
       CHAINS: JSON.stringify({ [chain.chainId]: chain.rpcUrl }),
       // A story or a benchmark does in a second what a person does in a day.

@@ -164,6 +164,7 @@ export {
   prepareSessionResponse,
 } from './internal.ts'
 export * as limits from './limits.ts'
+export { isOperation, isPathOf, OPERATIONS, type OperationName, operationOf } from './operations.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
 export { type UnsignedTx, unsignedTx } from './transaction.ts'
 export { certifyExchangeKey, type DeviceCertificate, isCertified } from './device-certificate.ts'

@@ -1,0 +1,48 @@
+import type { Drain, Incoming, Log, Route, SigningKey } from '@tandem/service'
+import type { Store } from '@tandem/store'
+import type { KeyEvent } from '@tandem/wire'
+import type { DuoNodeConfig } from './config.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
+import { deliver } from './deliver.ts'
+import { eventSource } from './event-source.ts'
+import { pump } from './pump.ts'
+import { webhookSender } from './webhook.ts'
+
+/** Sigpair's events on their way to the backend. */
+export type Events = {
+  readonly routes: readonly Route[]
+  /** @param announce tells whoever is connected, beside the webhook */
+  readonly start: (announce: (event: KeyEvent) => void) => void
+  /** Starts no further attempt; the drain waits for the one that runs. */
+  readonly stop: () => void
+}
+
+export type EventsDeps = {
+  readonly store: Store
+  readonly key: SigningKey
+  readonly log: Log
+  readonly drain: Drain
+  /** @throws {WireError} unless the backend calls, in nobody's name */
+  readonly caller: (incoming: Incoming) => Promise<void>
+}
+
+/** Without an address for webhooks nothing is pulled, and Sigpair keeps its events. */
+export function openEvents({ webhooks, sigpairUrl }: DuoNodeConfig, deps: EventsDeps): Events {
+  if (webhooks === undefined) return { routes: [], start: () => undefined, stop: () => undefined }
+  const { store, key, log, drain, caller } = deps
+  const { leaseMs, pollMs } = webhooks
+  const source = eventSource({ url: sigpairUrl, key })
+  const send = webhookSender(webhooks)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const sending = { store, acknowledge: source.acknowledge, send, rules: webhooks, log, now: Date.now, signal }
+  return {
+    routes: deadLetterRoutes({ store, send, leaseMs, now: Date.now, caller }),
+    start: (announce) => {
+      const one = async (keyId: string, events: readonly KeyEvent[]) =>
+        deliver({ ...sending, announce, random: Math.random }, keyId, events)
+      void drain.track(pump({ source, deliver: one, pollMs, log, signal }))
+    },
+    stop: () => stopping.abort(),
+  }
+}

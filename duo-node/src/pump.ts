@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '@tandem/service'
+import type { KeyEvent } from '@tandem/wire'
+import type { EventSource } from './event-source.ts'
+
+export type PumpDeps = {
+  readonly source: Pick<EventSource, 'list'>
+  /** the events of one key, by `seq` */
+  readonly deliver: (keyId: string, events: readonly KeyEvent[]) => Promise<void>
+  readonly pollMs: number
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** Keys worked on at a time: a backend that is slow for one must not be slow for all. */
+const AT_A_TIME = 8
+
+/** Looks for events again and again until the signal; resolves when the last look has ended. Never rejects. */
+export async function pump(deps: PumpDeps): Promise<void> {
+  const { pollMs, log, signal } = deps
+  while (!signal.aborted) {
+    try {
+      await pullOnce(deps)
+    } catch (cause) {
+      log.warn({ event: 'events.failed', cause })
+    }
+    await sleep(pollMs, undefined, { signal, ref: false }).catch(() => undefined)
+  }
+}
+
+async function pullOnce({ source, deliver, log, signal }: PumpDeps): Promise<void> {
+  let after: string | undefined
+  do {
+    const page = await source.list(after)
+    const keys = [...byKey(page.events)].values()
+    const work = async () => {
+      for (const [keyId, events] of keys) {
+        if (signal.aborted) return
+        await deliver(keyId, events).catch((cause: unknown) => log.warn({ event: 'deliver.failed', keyId, cause }))
+      }
+    }
+    await Promise.all(Array.from({ length: AT_A_TIME }, work))
+    after = page.next
+  } while (after !== undefined && !signal.aborted)
+}
+
+function byKey(events: readonly KeyEvent[]): Map<string, KeyEvent[]> {
+  const keys = new Map<string, KeyEvent[]>()
+  for (const event of events) {
+    const of = keys.get(event.data.keyId)
+    if (of === undefined) keys.set(event.data.keyId, [event])
+    else of.push(event)
+  }
+  return keys
+}

@@ -1,0 +1,73 @@
+import { issueServiceToken, NoAnswer } from '@tandem/service'
+import { operationOf, SOCKET_HANDSHAKE, socketAnswer } from '@tandem/wire'
+import { io, type Socket } from 'socket.io-client'
+import type { DuoNodeCall, Transport, TransportOptions } from './duo-node-transport.ts'
+
+/** A duo-node that is there answers in milliseconds; one that is not must not keep a user waiting. */
+const CONNECT_MS = 3_000
+
+const RETRY_MS = 100
+const MAX_RETRY_MS = 1_000
+
+/**
+ * One connection for the whole process, opened now and again whenever it is lost. A call that finds none waits for the
+ * next attempt and no longer. Spec: docs/spec/events.md, section 5.
+ */
+export function overSocket({ url, key, timeoutMs }: Required<TransportOptions>): Transport {
+  const handshake = async () => {
+    const from = { issuer: 'functions', subject: 'system', audience: ['duo-node'] }
+    return issueServiceToken(key, from, { ...SOCKET_HANDSHAKE, body: new Uint8Array() })
+  }
+  const socket = io(url, {
+    transports: ['websocket'],
+    // A token is good once: each attempt to connect needs its own.
+    auth: (give) => {
+      handshake().then(
+        (token) => give({ token }),
+        () => give({}),
+      )
+    },
+    timeout: CONNECT_MS,
+    reconnectionDelay: RETRY_MS,
+    reconnectionDelayMax: MAX_RETRY_MS,
+    forceNew: true,
+    // A process that has ended its work must not live on for this.
+    autoUnref: true,
+  })
+  return async (call) => {
+    await connected(socket)
+    return emit(socket, call, timeoutMs)
+  }
+}
+
+async function emit(socket: Socket, { method, path, body, token }: DuoNodeCall, timeoutMs: number) {
+  const operation = operationOf(method, path)
+  if (operation === undefined) throw new TypeError(`${method} ${path} is no operation of duo-node`)
+  const text = body.length === 0 ? {} : { body: new TextDecoder().decode(body) }
+  try {
+    // Connected since the line before: what is said goes out now, and is not kept for a later connection.
+    const given: unknown = await socket.timeout(timeoutMs).emitWithAck(operation, { token, path, ...text })
+    const answer = socketAnswer.parse(given)
+    return { status: answer.status, body: Uint8Array.from(new TextEncoder().encode(JSON.stringify(answer.body))) }
+  } catch (cause) {
+    throw new NoAnswer(`no answer to ${operation}`, { cause })
+  }
+}
+
+/** @throws {NoAnswer} if the attempt to connect that is under way fails, or takes too long */
+async function connected(socket: Socket): Promise<void> {
+  if (socket.connected) return
+  // After a refusal Socket.IO does not try again by itself.
+  if (!socket.active) socket.connect()
+  await new Promise<void>((resolve, reject) => {
+    const settle = (act: () => void) => {
+      clearTimeout(timer)
+      socket.off('connect', up).off('connect_error', down)
+      act()
+    }
+    const up = () => settle(resolve)
+    const down = (cause: Error) => settle(() => reject(new NoAnswer('duo-node cannot be reached', { cause })))
+    const timer = setTimeout(() => down(new Error('timeout')), CONNECT_MS)
+    socket.once('connect', up).once('connect_error', down)
+  })
+}

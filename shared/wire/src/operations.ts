@@ -1,0 +1,35 @@
+/**
+ * What the backend may ask of Sigpair, and where. Names are those of the Socket.IO events; methods and paths are the same at
+ * duo-node and at Sigpair. Source: docs/spec/flows.md.
+ */
+export const OPERATIONS = {
+  identity: { method: 'GET', path: '/internal/identity' },
+  'key:commit': { method: 'POST', path: '/internal/keys/commit' },
+  'key:status': { method: 'GET', path: '/internal/keys/:keyId' },
+  'sign:prepare': { method: 'POST', path: '/internal/sessions' },
+  'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
+} as const satisfies Record<string, Operation>
+
+type Operation = { readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; readonly path: string }
+
+export type OperationName = keyof typeof OPERATIONS
+
+export function isOperation(name: string): name is OperationName {
+  return Object.hasOwn(OPERATIONS, name)
+}
+
+/** Whether this is a path of the operation; a query does not count. */
+export function isPathOf(name: OperationName, target: string): boolean {
+  const wanted = OPERATIONS[name].path.split('/')
+  const given = target.split('?', 1)[0]!.split('/')
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, i) => part === given[i] || (part.startsWith(':') && /^[A-Za-z0-9_.~-]{1,200}$/.test(given[i]!)))
+  )
+}
+
+/** The operation that is called by this method and path; the first in the table, where a path fits two. */
+export function operationOf(method: string, target: string): OperationName | undefined {
+  const names = Object.keys(OPERATIONS) as OperationName[]
+  return names.find((name) => OPERATIONS[name].method === method && isPathOf(name, target))
+}
