@@ -4,18 +4,23 @@ import { erase } from './erase.ts'
 import { sameBytes } from './hash.ts'
 import { loadKey, type Open, punish, recordCheck } from './operation.ts'
 import type { SessionRecord } from './records.ts'
+import { claimOf } from './policy-claim.ts'
+import { releaseSession, requireAllowed } from './policy-store.ts'
 import { loadUnsigned, storeSignature } from './session-store.ts'
 
 /**
- * One signature over a prepared session. What is signed comes from our own record; the ticket must name the same. The
- * signature is stored under the session before the device gets it.
+ * One signature over a prepared session. What is signed comes from our own record; the ticket must name the same. The policy
+ * judges it before the first round, and again before the signature is stored under the session, which is before the device
+ * gets it.
  *
  * Source: docs/spec/flows.md, section 6.
  */
 export const openSign: Open = async ({ stores, roundMs }, { ticket, hello }) => {
   if (hello.op !== 'sign') throw new WireError('VALIDATION_FAILED', 'hello.op')
   const sigid = runId(hello.sigid)
-  const { sessionId, digest, path, rhoS } = await sessionOf(ticket, (asked) => loadUnsigned(stores, asked))
+  const session = await sessionOf(ticket, (asked) => loadUnsigned(stores, asked))
+  const { sessionId, digest, path, rhoS, payload } = session
+  await requireAllowed(stores, { keyId: session.keyId, sessionId, claim: claimOf(payload) })
   const { pair, shareBytes, pairBytes } = await loadKey(stores, ticket)
 
   return {
@@ -29,6 +34,7 @@ export const openSign: Open = async ({ stores, roundMs }, { ticket, hello }) => 
     },
     record: async (entry) => {
       if (entry.entry === 'store' && entry.name === 'signature') {
+        await releaseSession(stores, session)
         const stored = await storeSignature(stores, sessionId, entry.bytes)
         // Another request was faster: one session, one signature.
         if (!sameBytes(stored, entry.bytes)) throw new WireError('SESSION_CONSUMED')

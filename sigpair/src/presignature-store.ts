@@ -2,11 +2,14 @@ import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from './audit.ts'
 import { activePair, consumeStock, put } from './pair-store.ts'
+import type { Claim } from './policy-claim.ts'
+import { judgeRelease, policyMark } from './policy-store.ts'
 import type { PresignatureRecord, Sealed } from './records.ts'
 import type { SealContext, Seals } from './seal.ts'
 import { type PairName, pairAt, presignatureAt, type Stores } from './stores.ts'
 
 type Presignatures = Pick<Stores, 'presignatures' | 'sealer' | 'now'>
+type Releasing = Presignatures & Pick<Stores, 'parties'>
 
 /** A presignature that both parties have finished: its id, 32 bytes, and its encoding, which is erased once sealed. */
 export type Finished = { readonly id: Uint8Array; readonly payload: Uint8Array }
@@ -54,6 +57,9 @@ export type Wanted = {
   readonly id: Uint8Array
   readonly sessionId: string
   readonly use: number
+  /** what the signature will allow: the policy judges it, and counts it, in the same transaction */
+  readonly claim: Claim
+  readonly owner: string
 }
 
 /**
@@ -63,11 +69,11 @@ export type Wanted = {
  *
  * @returns its encoding; the caller erases it
  * @throws {WireError} `PRESIGNATURE_CONSUMED` for one that is consumed, unknown, too old or of another epoch;
- *         `KEY_FROZEN` unless the pair is ACTIVE
+ *         `KEY_FROZEN` unless the pair is ACTIVE; `POLICY_DENIED`, and then it stays usable
  *
- * Source: docs/spec/storage.md 5.2.
+ * Source: docs/spec/storage.md 5.2, policy.md 3.1.
  */
-export async function consume(stores: Presignatures, wanted: Wanted): Promise<Uint8Array> {
+export async function consume(stores: Releasing, wanted: Wanted): Promise<Uint8Array> {
   const at = presignatureAt(wanted.pair.keyId, toHex(wanted.id))
   const sealed = usable(await stores.presignatures.get(at), wanted.pair, stores.now())
   // Opened first, so that a KMS that does not answer costs no presignature; used only once the tombstone is durable.
@@ -81,16 +87,23 @@ export async function consume(stores: Presignatures, wanted: Wanted): Promise<Ui
   }
 }
 
-async function entomb({ presignatures, now }: Presignatures, { pair, id, sessionId, use }: Wanted): Promise<void> {
+async function entomb(stores: Releasing, { pair, id, sessionId, use, claim, owner }: Wanted): Promise<void> {
+  const { presignatures, now } = stores
   const hex = toHex(id)
+  const mark = await policyMark(stores, pair.keyId)
   await presignatures.transaction(async (tx) => {
     const doc = await activePair(tx, pair)
     const found = await tx.get(presignatureAt(pair.keyId, hex))
     usable(found, pair, now())
+    const tail = await readAudit(tx, pair.keyId)
+    const { version, charge } = await judgeRelease(tx, { keyId: pair.keyId, sessionId, claim, mark }, now())
     const stock = doc.data.stock.filter((other) => other !== hex)
     put(tx, pair, doc, { stock, uses: Math.max(doc.data.uses, use) })
     if (found)
       tx.update(presignatureAt(pair.keyId, hex), { ...found.data, status: 'CONSUMED', payload: null, sessionId })
+    charge()
+    const metadata = { sessionId, presignature: hex, policy: version }
+    appendAudit(tx, tail, now(), { method: 'sign.release', owner, metadata })
   })
 }
 

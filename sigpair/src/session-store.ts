@@ -6,6 +6,8 @@ import { audited } from './audit-outbox.ts'
 import { digestOf } from './digest.ts'
 import { sameBytes } from './hash.ts'
 import { type ReadyKey, readyKey } from './key-status.ts'
+import { claimOf } from './policy-claim.ts'
+import { requireAllowed } from './policy-store.ts'
 import type { SessionRecord } from './records.ts'
 import { keyAt, sessionAt, type Stores } from './stores.ts'
 
@@ -19,7 +21,7 @@ export type PrepareDeps = { readonly backend: Backend; readonly rng: Rng }
  * Fixes what is to be signed: path and digest first, and only then ρ_S. The same request again is answered the same.
  *
  * @throws {WireError} `VALIDATION_FAILED` for what cannot be signed, `IDEMPOTENCY_MISMATCH` if the session id names another
- *         request, and everything of {@link readyKey}
+ *         request, `POLICY_DENIED`, and everything of {@link readyKey}
  *
  * Source: docs/spec/storage.md 6.1.
  */
@@ -33,6 +35,7 @@ export async function prepareSession(
   const { key, current } = await readyKey(stores, request.keyId, owner)
   const digest = digestOf(payload)
   checkPath(backend, current, path)
+  await requireAllowed(stores, { keyId: key.keyId, sessionId, claim: claimOf(payload) })
 
   const fixed = { sessionId, keyId: key.keyId, owner, path, payload, digest }
   const expiresAt = stores.now() + limits.SESSION_SECONDS * 1000

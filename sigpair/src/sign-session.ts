@@ -4,6 +4,7 @@ import { fromBase64url, WireError } from '@tandem/wire'
 import { type ReadyKey, readyKey } from './key-status.ts'
 import { recordFailure } from './pair-store.ts'
 import { DEVICE } from './parties.ts'
+import { claimOf } from './policy-claim.ts'
 import { consume } from './presignature-store.ts'
 import type { SessionRecord } from './records.ts'
 import { checkUnsigned, loadSession, type SessionName, storeSignature } from './session-store.ts'
@@ -34,7 +35,7 @@ export type Signed = { readonly digest: Uint8Array; readonly signature: Uint8Arr
  * The signature of a prepared session. Repeatable: once there is one it is answered again, whatever comes with the request.
  *
  * @throws {WireError} `VALIDATION_FAILED` without a proper share while there is no signature, `SESSION_CONSUMED` after its
- *         time, `PRESIGNATURE_CONSUMED`, `MPC_SIGNING_FAILED` if the shares make no signature, and all of {@link readyKey}
+ *         time, `PRESIGNATURE_CONSUMED`, `POLICY_DENIED`, `MPC_SIGNING_FAILED` if the shares make no signature, and all of {@link readyKey}
  *
  * Source: docs/spec/flows.md 5.3, storage.md 6.2.
  */
@@ -45,7 +46,8 @@ export async function completeSession(stores: Stores, complete: CompleteSignatur
   checkUnsigned(session, stores.now())
   const { current, pair } = await readyKey(stores, session.keyId, session.owner)
 
-  const wanted = { pair, id: share.slice(0, 32), sessionId: session.sessionId, use: session.use }
+  const { sessionId, use, owner } = session
+  const wanted = { pair, id: share.slice(0, 32), sessionId, use, owner, claim: claimOf(session.payload) }
   const taken = await consume(stores, wanted).catch(async (error: unknown) => signedMeanwhile(stores, asked, error))
   if (!(taken instanceof Uint8Array)) return taken
 

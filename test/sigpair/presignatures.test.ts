@@ -16,7 +16,7 @@ import {
 import { limits, toHex } from '@tandem/wire'
 import { type DealtPresignature, dealPresignature } from './deal-presignature.ts'
 import { startKms, type TestKms } from './kms.ts'
-import { openWorld, readyKeyIn, type TestKey, type World } from './world.ts'
+import { openWorld, OWNER, readyKeyIn, type TestKey, type World } from './world.ts'
 
 let kms: TestKms
 let world: World
@@ -31,7 +31,14 @@ beforeEach(async () => {
 afterEach(async () => world.close())
 
 const spent = { code: 'PRESIGNATURE_CONSUMED' }
-const wanted = ({ id }: { readonly id: Uint8Array }) => ({ pair: key.pair, id, sessionId: 'ses_x', use: 1 })
+const wanted = ({ id }: { readonly id: Uint8Array }) => ({
+  pair: key.pair,
+  id,
+  sessionId: 'ses_x',
+  use: 1,
+  owner: OWNER,
+  claim: { kind: 'message' as const },
+})
 const record = async (id: Uint8Array) =>
   (await world.stores.presignatures.get(presignatureAt(key.keyId, toHex(id))))?.data
 const stock = async () => (await world.stores.presignatures.get(pairAt(key.pair)))!.data.stock

@@ -71,7 +71,7 @@ async function use(key: TestKey): Promise<void> {
   const { sessionId, use } = await prepare(stores, key)
   const dealt = dealPresignature(key, world.rng.fork(sessionId))
   await createUsable(stores, stores.sealer, key.pair, [dealt.sigpair()])
-  await consume(stores, { pair: key.pair, id: dealt.id, sessionId, use })
+  await consume(stores, { pair: key.pair, id: dealt.id, sessionId, use, owner: OWNER, claim: { kind: 'message' } })
 }
 
 const claim = (key: TestKey) => ({ keyId: key.keyId, epoch: 0, owner: OWNER })

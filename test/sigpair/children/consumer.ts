@@ -24,6 +24,8 @@ for (const id of ids!.split(',')) {
       id: fromHex(id),
       sessionId: `ses_${process.pid}`,
       use: 1,
+      owner: 'https://issuer.test|alice',
+      claim: { kind: 'message' as const },
     }
     await consume(stores, wanted)
     won.push(id)
