@@ -22,6 +22,9 @@ export const AUDIT_METHODS = [
   'dialogue.keygen',
   'dialogue.presign',
   'dialogue.sign',
+  'dialogue.refresh',
+  'dialogue.ecdh',
+  'dialogue.recover',
 ] as const
 export type AuditMethod = (typeof AUDIT_METHODS)[number]
 

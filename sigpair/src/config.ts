@@ -27,6 +27,10 @@ export type Config = {
   /** where the two databases are */
   readonly dataDirectory: string
   readonly kms: KmsOptions
+  /** signs checkpoints of the audit log: the full name of a version; undefined: there are none */
+  readonly auditKey: string | undefined
+  /** how long a looser policy waits, ms */
+  readonly policyDelayMs: number
   /** whose service tokens and tickets are believed; two keys during a rotation */
   readonly functionsKeys: readonly PublicJwk[]
   readonly duoNodeKeys: readonly PublicJwk[]
@@ -70,6 +74,8 @@ const count = z
   .regex(/^[1-9][0-9]{0,4}$/, 'a count above zero')
   .transform(Number)
 
+const DAY_MS = 24 * 3_600_000
+
 const keys = envJson(z.array(publicJwk).min(1))
 
 const JWK_EXAMPLE = '[{"kty":"OKP","crv":"Ed25519","x":"…","kid":"…"}]'
@@ -85,6 +91,23 @@ const variables = z.object({
     .string()
     .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'the full name of a crypto key')
     .meta({ example: 'projects/local/locations/local/keyRings/tandem/cryptoKeys/shares' }),
+  KMS_AUDIT_KEY: z
+    .string()
+    .regex(
+      /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+\/cryptoKeyVersions\/[0-9]+$/,
+      'a key version',
+    )
+    .optional()
+    .meta({
+      description: 'EC_SIGN_P256_SHA256 key version that signs checkpoints of the audit log; none without it',
+      example: 'projects/local/locations/global/keyRings/tandem/cryptoKeys/audit/cryptoKeyVersions/1',
+    }),
+  POLICY_DELAY_MS: z
+    .string()
+    .regex(/^[0-9]{1,10}$/, 'milliseconds')
+    .transform(Number)
+    .default(DAY_MS)
+    .meta({ description: 'how long a looser policy waits', example: '86400000' }),
   KMS_ENDPOINT: envUrl('http', 'https').optional().meta({
     description: "Google's own when unset; http only for a KMS on loopback",
     example: 'http://127.0.0.1:9010',
@@ -122,6 +145,8 @@ export function readSigpairConfig(env: Env = process.env): Config {
     internalPort: given.INTERNAL_PORT,
     dataDirectory: given.DATA_DIRECTORY,
     kms: kmsOptions(given.KMS_KEY, given.KMS_ENDPOINT),
+    auditKey: given.KMS_AUDIT_KEY,
+    policyDelayMs: given.POLICY_DELAY_MS,
     functionsKeys: given.FUNCTIONS_KEYS,
     duoNodeKeys: given.DUO_NODE_KEYS,
     hosts: given.HOSTS,

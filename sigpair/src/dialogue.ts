@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
 import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
 import { admit } from './admit.ts'
+import { type Attempt, auditDenied } from './audit-denied.ts'
+import { talk, watched } from './audit-dialogue.ts'
 import { type DeviceSocket, SocketLost } from './channel-ws.ts'
 import { type Computing, converse } from './converse.ts'
 import { openKeygen } from './dialogue-keygen.ts'
@@ -90,11 +92,13 @@ async function serve(
   try {
     const admission = await admit({ parties: stores.parties, now: stores.now, trust }, device, name)
     admitted(admission.ticket.keyId)
-    operation = await OPERATIONS[name](deps, admission)
+    const { keyId, sub: owner } = admission.ticket
+    const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
+    operation = watched(stores, attempt, await auditDenied(stores, attempt, () => OPERATIONS[name](deps, admission)))
     const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
     const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
     socket.send(message2)
-    await converse(deps, link(socket, channel), operation, deadline)
+    await talk(stores, attempt, converse(deps, link(socket, channel), operation, deadline))
   } finally {
     device.refuse()
     operation?.end()

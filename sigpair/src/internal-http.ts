@@ -3,12 +3,14 @@ import type { Rng } from '@tandem/rounds'
 import { type Incoming, type Route, route } from '@tandem/service'
 import {
   cloudPublicKeyResponse,
+  type CommitKeyRequest,
   commitKeyRequest,
   commitKeyResponse,
   completeSessionRequest,
   completeSessionResponse,
   keyIdField,
   keyStatusResponse,
+  type PrepareSessionRequest,
   prepareSessionRequest,
   prepareSessionResponse,
   sessionIdField,
@@ -16,18 +18,23 @@ import {
   WireError,
 } from '@tandem/wire'
 import { z } from 'zod'
+import { auditDenied } from './audit-denied.ts'
+import { auditRoutes } from './audit-http.ts'
+import { signedHead } from './audit-read.ts'
 import { commitKey } from './commit.ts'
 import { eventRoutes } from './event-routes.ts'
 import type { SigpairIdentity } from './identity.ts'
 import { authenticate, type AuthDeps } from './internal-auth.ts'
 import { readKey } from './key-status.ts'
 import type { Kms } from './kms.ts'
+import type { PolicyDeps } from './policy-change.ts'
+import { policyRoutes } from './policy-http.ts'
 import type { SessionRecord } from './records.ts'
 import { prepareSession } from './session-store.ts'
-import { type CompleteSignature, completeSession } from './sign-session.ts'
+import { type CompleteSignature, type Completion, completeSession } from './sign-session.ts'
 import { identityAt, pairAt, type Stores } from './stores.ts'
 
-export type InternalDeps = {
+export type InternalDeps = PolicyDeps & {
   readonly stores: Stores
   readonly identity: SigpairIdentity
   readonly backend: Backend
@@ -46,7 +53,14 @@ export function internalRoutes(deps: InternalDeps): Route[] {
   const auth = { parties: stores.parties, now: stores.now, ...callers }
   const caller = async (incoming: Incoming) => authenticate(auth, incoming)
   const events = eventRoutes({ stores, duoNode: callers.duoNode })
-  return [identityRoute(deps, caller), ...keyRoutes(deps, caller), ...sessionRoutes(deps, caller), ...events]
+  return [
+    identityRoute(deps, caller),
+    ...keyRoutes(deps, caller),
+    ...sessionRoutes(deps, caller),
+    ...events,
+    ...policyRoutes(deps, caller),
+    ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
+  ]
 }
 
 type CallerOf = (incoming: Incoming) => Promise<string>
@@ -66,7 +80,8 @@ function identityRoute({ identity }: InternalDeps, caller: CallerOf): Route {
   })
 }
 
-function keyRoutes({ stores, backend, identity }: InternalDeps, caller: CallerOf): Route[] {
+function keyRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
+  const { stores } = deps
   return [
     route({
       method: 'POST',
@@ -76,7 +91,7 @@ function keyRoutes({ stores, backend, identity }: InternalDeps, caller: CallerOf
       response: commitKeyResponse,
       handle: async (call) => ({
         status: 200,
-        body: await commitKey(stores, { backend, identity }, call.caller, call.body),
+        body: await commitAndTell(deps, call.caller, call.body),
       }),
     }),
     route({
@@ -93,7 +108,7 @@ function keyRoutes({ stores, backend, identity }: InternalDeps, caller: CallerOf
   ]
 }
 
-function sessionRoutes({ stores, backend, rng, complete }: InternalDeps, caller: CallerOf): Route[] {
+function sessionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
   return [
     route({
       method: 'POST',
@@ -103,7 +118,7 @@ function sessionRoutes({ stores, backend, rng, complete }: InternalDeps, caller:
       response: prepareSessionResponse,
       handle: async (call) => ({
         status: 200,
-        body: preparedOf(await prepareSession(stores, { backend, rng }, call.caller, call.body)),
+        body: await prepareAndTell(deps, call.caller, call.body),
       }),
     }),
     route({
@@ -113,12 +128,33 @@ function sessionRoutes({ stores, backend, rng, complete }: InternalDeps, caller:
       params: z.strictObject({ sessionId: sessionIdField }),
       body: completeSessionRequest,
       response: completeSessionResponse,
-      handle: async ({ caller: owner, params, body }) => {
-        const signed = await completeSession(stores, complete, { ...body, ...params, owner })
-        return { status: 200, body: { digest: toHex(signed.digest), signature: toHex(signed.signature) } }
-      },
+      handle: async ({ caller: owner, params, body }) => ({
+        status: 200,
+        body: await completeAndTell(deps, { ...body, ...params, owner }),
+      }),
     }),
   ]
+}
+
+/** Everything that is asked for and refused leaves a line too. Spec: audit 1.4. */
+async function commitAndTell({ stores, backend, identity }: InternalDeps, owner: string, request: CommitKeyRequest) {
+  const { keyId } = request.body.clientShare
+  const commit = async () => commitKey(stores, { backend, identity }, owner, request)
+  const committed = await auditDenied(stores, { method: 'keygen.commit', keyId, owner }, commit)
+  return { ...committed, audit: await signedHead({ stores, identity: identity.identity }, keyId) }
+}
+
+async function prepareAndTell({ stores, backend, rng }: InternalDeps, owner: string, request: PrepareSessionRequest) {
+  const prepare = async () => prepareSession(stores, { backend, rng }, owner, request)
+  return preparedOf(await auditDenied(stores, { method: 'sign.prepare', keyId: request.keyId, owner }, prepare))
+}
+
+async function completeAndTell({ stores, complete, identity }: InternalDeps, asked: Completion) {
+  const { keyId, owner } = asked
+  const attempt = { method: 'sign.complete' as const, keyId, owner }
+  const { digest, signature } = await auditDenied(stores, attempt, async () => completeSession(stores, complete, asked))
+  const audit = await signedHead({ stores, identity: identity.identity }, keyId)
+  return { digest: toHex(digest), signature: toHex(signature), audit }
 }
 
 async function describeKey(stores: Stores, keyId: string, owner: string): Promise<z.infer<typeof keyStatusResponse>> {

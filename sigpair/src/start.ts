@@ -13,6 +13,7 @@ import {
 } from '@tandem/service'
 import { openSqlite } from '@tandem/store'
 import { arithmetic } from './arithmetic.ts'
+import { checkpointEvery } from './audit-checkpoint.ts'
 import type { Config } from './config.ts'
 import { type DialogueDeps, serveDialogue } from './dialogue.ts'
 import { loadIdentity } from './identity.ts'
@@ -58,8 +59,11 @@ export async function startSigpair(config: Config): Promise<Sigpair> {
   const pool = createPool({ dialogues, threads, lost })
   const listeners: Listener[] = []
   const stopSweeping = sweepExpired(stores, log)
+  const { auditKey: version } = config
+  const stopSigning = version === undefined ? () => {} : checkpointEvery(stores, { kms, version }, log)
   const close = async () => {
     stopSweeping()
+    stopSigning()
     await Promise.all(listeners.map((listener) => listener.close(config.deadlines.drainMs)))
     await pool.close()
     await Promise.all([stores.parties.close(), stores.presignatures.close(), kms.close()])
@@ -128,6 +132,7 @@ async function serveInternal(
       backend: arithmetic().backend,
       rng,
       complete: pool.completeSignature,
+      policyDelayMs: config.policyDelayMs,
       callers: {
         duoNode: { issuer: 'duo-node', keys: trust.duoNode },
         backend: { issuer: 'functions', keys: trust.functions },

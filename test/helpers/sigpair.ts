@@ -56,6 +56,8 @@ export async function startTestSigpair(options: TestOptions = {}): Promise<TestS
     hosts: ['127.0.0.1'],
     origins,
     proxies: 0,
+    auditKey: undefined,
+    policyDelayMs: 0,
     logLevel: 'silent',
     bounds: { sockets: 64, perAddress: 64, pingMs: 30_000, threads: 1, ...bounds },
     deadlines: { ...DEADLINES, drainMs: 0, ...deadlines },

@@ -36,6 +36,7 @@ beforeAll(async () => {
     identity: await loadIdentity(stores),
     backend: noble,
     rng: world.rng,
+    policyDelayMs: 86_400_000,
     complete: async () => Promise.reject(new Error('no worker in this test')),
     callers: {
       duoNode: { issuer: 'duo-node', keys: trustKeys([duoNodeKey.publicJwk]) },

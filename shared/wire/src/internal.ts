@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { clientShare, commitReceipt, deviceKey, intent, keyStatus } from './api.ts'
+import { auditHead } from './api-audit.ts'
 import { base64url, hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { unsignedTx } from './transaction.ts'
 
@@ -23,6 +24,8 @@ export const commitKeyResponse = z.strictObject({
   chainCode: hex(32),
   epoch: z.int().min(0),
   receipt: commitReceipt,
+  /** the end of the key's audit chain after this, signed */
+  audit: auditHead.optional(),
 })
 export type CommitKeyResponse = z.infer<typeof commitKeyResponse>
 
@@ -63,5 +66,10 @@ export const completeSessionRequest = z.strictObject({ keyId: keyIdField, p1Sign
 export type CompleteSessionRequest = z.infer<typeof completeSessionRequest>
 
 /** r ‖ s ‖ recovery id, 65 bytes, low s, recovery 0 or 1. */
-export const completeSessionResponse = z.strictObject({ digest: hex(32), signature: hex(65) })
+export const completeSessionResponse = z.strictObject({
+  digest: hex(32),
+  signature: hex(65),
+  /** the end of the key's audit chain after this, signed */
+  audit: auditHead.optional(),
+})
 export type CompleteSessionResponse = z.infer<typeof completeSessionResponse>
