@@ -52,6 +52,10 @@ export {
   statusStatement,
   verifyPossession,
 } from './commit.ts'
+export { type BackupPurpose, type BackupStatement, backupHash, backupKey, backupStatement } from './backup.ts'
+export { pveDecrypt, pveEncrypt, pveVerify } from './pve.ts'
+export { PVE_BYTES, PVE_ROWS } from './pve-row.ts'
+export { combineShares, type RecoveredKey, shareOfPeer } from './recovery.ts'
 export {
   abortStage,
   acknowledgeStage,
