@@ -14,7 +14,7 @@ export type Check = {
 export const INVENTORY: readonly string[] = [
   ...numbered('K', 1, 16).filter((id) => id !== 'K7'),
   ...numbered('S', 1, 28).filter((id) => id !== 'S19'),
-  ...numbered('L', 8, 10),
+  ...[...numbered('L', 2, 3), ...numbered('L', 6, 13)],
 ]
 
 /** The packages that may hold checks. */
