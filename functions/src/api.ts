@@ -1,4 +1,4 @@
-import { createLog, type Handler, handle, healthRoutes } from '@tandem/service'
+import { createLog, type Handler, handle, healthRoutes, type Route } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import type { FunctionsConfig } from './config.ts'
 import { withCors } from './cors.ts'
@@ -18,10 +18,14 @@ export function createApi(config: FunctionsConfig): Handler {
   const { hosts, origins } = config
   const log = createLog({ name: 'functions', level: config.logLevel })
   const opened = once(() => open(config))
-  const health = healthRoutes({ store: async () => (await opened()).checkStore() })
   const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
-  const routes = [...health, ...apiRoutes(opened).map(({ route }) => route), webhookOf(config, opened)]
-  return withCors(handle(routes, deps), origins)
+  return withCors(handle(routesOf(config, opened), deps), origins)
+}
+
+/** All that {@link createApi} serves; openapi.json describes each. */
+export function routesOf(config: FunctionsConfig, opened: () => Promise<Opened>): readonly Route[] {
+  const health = healthRoutes({ store: async () => (await opened()).checkStore() })
+  return [...health, ...apiRoutes(opened).map(({ route }) => route), webhookOf(config, opened)]
 }
 
 /** Serves duo-node alone, for a deployment whose webhooks come in by another way than its users. */

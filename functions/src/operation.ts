@@ -66,7 +66,8 @@ export type Described = {
   readonly status: number
   readonly buckets: readonly BucketName[]
   readonly repeats: boolean
-  readonly authenticated: boolean
+  /** what a caller proves: nothing, who he is, or that duo-node signed */
+  readonly security: 'none' | 'user' | 'webhook'
 }
 
 /** An endpoint, to be served and to be documented. */
@@ -143,7 +144,7 @@ async function charge(
 
 function describe<Body, Params, Query>(operation: Operation<Body, Params, Query>): Described {
   const { method, path, tag, summary, body, params, query, response, status = 200, spends, repeats } = operation
-  const what = { method, path, tag, summary, body, params, query, response, status, authenticated: true }
+  const what = { method, path, tag, summary, body, params, query, response, status, security: 'user' as const }
   return { ...what, buckets: spends?.buckets ?? [], repeats: repeats !== undefined }
 }
 

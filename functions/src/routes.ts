@@ -1,5 +1,6 @@
 import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
+import { documentRoutes } from './routes/documents.ts'
 import { mpcRoutes } from './routes/mpc.ts'
 import { profileRoutes } from './routes/profiles.ts'
 import { transactionRoutes } from './routes/transactions.ts'
@@ -11,5 +12,11 @@ export type Operate = ReturnType<typeof operations>
 /** Every endpoint of the backend, and what it takes and answers. Source: docs/spec/flows.md. */
 export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
   const operate = operations(opened)
-  return [...profileRoutes(operate), ...transactionRoutes(operate), ...mpcRoutes(operate), ...twoFactorRoutes(operate)]
+  const served = [
+    ...profileRoutes(operate),
+    ...transactionRoutes(operate),
+    ...mpcRoutes(operate),
+    ...twoFactorRoutes(operate),
+  ]
+  return [...served, ...documentRoutes(served.map(({ described }) => described))]
 }

@@ -1,12 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseJson, type Route } from '@tandem/service'
 import { type KeyEvent, keyEvent, WireError } from '@tandem/wire'
+import type { Described } from '../operation.ts'
 import type { KeyStates } from '../ports/key-states.ts'
 
 export type WebhookDeps = {
   /** one of them must have signed; two during a rotation, none refuses everything */
   readonly secrets: readonly string[]
   readonly apply: KeyStates['apply']
+}
+
+/** For the document. */
+export const webhookDescribed: Described = {
+  method: 'POST',
+  path: '/webhooks/duo-node',
+  tag: 'Webhooks',
+  summary: 'An event of a key, signed as Standard Webhooks has it. At least once, in order per key.',
+  body: keyEvent,
+  status: 204,
+  buckets: [],
+  repeats: false,
+  security: 'webhook',
 }
 
 /** An event has less than one. */

@@ -26,7 +26,7 @@ export function transactionRoutes(operate: Operate): readonly Served[] {
       method: 'GET',
       path: '/api/v1/transactions/:sessionId',
       tag: 'Transactions',
-      summary: 'Where a transaction is. Past `submitted` the chain is asked each time.',
+      summary: 'Where a transaction is. Once it was sent, the chain is asked each time.',
       params: z.strictObject({ sessionId: sessionIdField }),
       response: transactionResponse,
       handle: ({ caller, params }, { endpoints }) => endpoints.getTransaction(caller, params.sessionId),
