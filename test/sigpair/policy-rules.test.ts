@@ -1,6 +1,6 @@
 import { policy as policySchema, type Policy, type UnsignedTx } from '@tandem/wire'
 import { AbiCoder, Interface } from 'ethers'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { decodeCalldata } from '../../sigpair/src/decode-calldata.ts'
 import { claimOfTypedData, type TypedData } from '../../sigpair/src/decode-typed-data.ts'
 import { type Claim, claimOf } from '../../sigpair/src/policy-claim.ts'

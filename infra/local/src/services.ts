@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadOrCreateSigningKey } from '@tandem/service'
 import type { RunningIssuer } from './issuer.ts'
-import { LOCAL_KEY } from './kms.ts'
+import { LOCAL_AUDIT_KEY, LOCAL_KEY } from './kms.ts'
 import type { Ports } from './options.ts'
 
 export type ServiceName = 'sigpair' | 'duo-node' | 'functions'
@@ -70,7 +70,9 @@ function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNo
       INTERNAL_PORT: String(ports.sigpairInternal),
       DATA_DIRECTORY: join(directory, 'sigpair'),
       KMS_KEY: LOCAL_KEY,
+      KMS_AUDIT_KEY: `${LOCAL_AUDIT_KEY}/cryptoKeyVersions/1`,
       KMS_ENDPOINT: `http://127.0.0.1:${ports.kms}`,
+      POLICY_DELAY_MS: '0',
       FUNCTIONS_KEYS: functionsKeys,
       DUO_NODE_KEYS: duoNodeKeys,
     },
