@@ -149,11 +149,11 @@ async function openBackend(directory: string): Promise<Backend & { readonly url:
       const writeHead = res.writeHead.bind(res)
       // the front decides when the answer leaves
       const answered = new Promise<number>((resolve) => {
-        res.writeHead = ((status: number) => {
+        res.writeHead = (status: number) => {
           resolve(status)
           return res
-        }) as typeof res.writeHead
-        res.end = (() => res) as typeof res.end
+        }
+        res.end = () => res
       })
       await endpoint(req, res)
       res.writeHead = writeHead
