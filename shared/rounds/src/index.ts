@@ -18,4 +18,5 @@ export {
 } from './protocol.ts'
 export { hedged, type Rng } from './rng.ts'
 export { type Channel, type RunHost, run } from './run.ts'
+export { runAlone } from './run-alone.ts'
 export { ascii, encodeFields, type Label, LABELS, SUITE } from './tags.ts'
