@@ -16,6 +16,7 @@ import { partyIndex, UsageError } from '@tandem/rounds'
 import { openAlice, openBob } from '../../shared/ecdsa/src/multiply/pprf.ts'
 import { fast, remembering } from '../helpers/backends.ts'
 import { identityOf, keygenParties, signAs } from '../helpers/keygen.ts'
+import { LE, TH } from '../helpers/reference/hash.ts'
 import { refreshed, refreshParties, simulateRefresh } from '../helpers/refresh.ts'
 import { seeded } from '../helpers/rng.ts'
 import { abortOf, outputs, sentBy, simulate } from '../helpers/simulate.ts'
@@ -158,6 +159,37 @@ test('bodies have the lengths the spec gives, and headers name the protocol and 
   const [first, ...others] = messages.map(({ sid }) => hex(sid))
   expect(new Set(others)).toEqual(new Set([hex(newTwo[0]!.share.ssid)]))
   expect(others).not.toContain(first)
+})
+
+test('what is hashed is what the spec says, in its order', async () => {
+  const messages = sentBy(await simulateRefresh(three, { backend }))
+  const bodiesOf = (round: number) => [1, 2, 3].map((i) => messages.find((m) => m.from === i && m.round === round)!)
+  const { ssid, publicKey, publicShares, chainCode } = three[0]!.share
+  const sid = TH(
+    'rf/sid',
+    ssid,
+    LE(1, 4),
+    seeded('refresh').fork('stage id')(32),
+    publicKey,
+    ...publicShares,
+    chainCode,
+  )
+  const published = bodiesOf(2).map(({ body }) => [body.slice(0, 33), body.slice(33, 66)])
+  const views = bodiesOf(1).map(({ body }) => [body.slice(0, 32), body.slice(32, 64)] as const)
+  for (const [i, [, com]] of views.entries()) expect(com).toEqual(TH('rf/com', sid, LE(i + 1, 2), ...published[i]!))
+  for (const { sid: header } of bodiesOf(1)) expect(header).toEqual(sid)
+
+  const { share, pairs } = newThree[0]!
+  expect(share.ssid).toEqual(TH('rf/ssid', sid, ...views.flat()))
+  const seen = [publicKey, ...share.publicShares, chainCode]
+  expect(share.conf).toEqual(TH('rf/conf', share.ssid, ...published.flat(), ...seen))
+  expect(pairs.map(({ asAlice }) => asAlice.pd)).toEqual(
+    [2, 3].map((j) => TH('pair', share.ssid, LE(1, 4), LE(1, 2), LE(j, 2))),
+  )
+  for (const { body, from } of bodiesOf(4)) {
+    const message = TH('rf/ack', share.conf, LE(from, 2))
+    expect(fast.ed25519Verify(body, message, identityOf(from))).toBe(true)
+  }
 })
 
 describe('sid binds what the parties must agree on beforehand', () => {
