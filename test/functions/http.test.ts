@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import type { Problem } from '@tandem/wire'
-import { UnsecuredJWT } from 'jose'
+import { SignJWT, UnsecuredJWT } from 'jose'
 import { type Api, apiAt } from './backend.ts'
 import { type Framework, startFramework } from './framework.ts'
 import type { HeldKey } from './key-holder.ts'
@@ -73,6 +73,19 @@ test.each([
 
 const now = Math.floor(Date.now() / 1000)
 
+/** The same claims and signature under the header `{"alg":"none"}`. */
+function withAlgNone(token: string): string {
+  const [, claims, signature] = token.split('.')
+  return [Buffer.from('{"alg":"none","kid":"k1"}').toString('base64url'), claims, signature].join('.')
+}
+
+/** HS256 under the bytes of the key that everybody can fetch. */
+async function hmacToken(): Promise<string> {
+  const jwks = await (await fetch(world.issuer.row.jwksUrl)).text()
+  const claims = { iss: world.issuer.row.issuer, aud: 'tandem', sub: 'ada', iat: now, exp: now + 300 }
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid: 'k1' }).sign(Buffer.from(jwks))
+}
+
 test.each<readonly [string, () => Promise<string>]>([
   ['unsigned', async () => new UnsecuredJWT({ iss: world.issuer.row.issuer, aud: 'tandem', sub: 'ada' }).encode()],
   ['of another issuer', () => world.issuer.tokenOf('ada', { iss: 'https://evil.example' })],
@@ -80,6 +93,15 @@ test.each<readonly [string, () => Promise<string>]>([
   ['that has expired', () => world.issuer.tokenOf('ada', { iat: now - 600, exp: now - 300 })],
   ['of an unknown key', () => world.issuer.tokenOf('ada', {}, { kid: 'k2' })],
   ['cut short', async () => (await world.issuer.tokenOf('ada')).slice(0, -4)],
+  [
+    'whose signature Cloud Run took away',
+    async () => (await world.issuer.tokenOf('ada')).replace(/[^.]*$/, 'SIGNATURE_REMOVED_BY_GOOGLE'),
+  ],
+  ['without a signature', async () => (await world.issuer.tokenOf('ada')).replace(/[^.]*$/, '')],
+  ['that says it needs no signature', () => world.issuer.tokenOf('ada', {}, { typ: 'JWT' }).then(withAlgNone)],
+  ['signed with the public key as a secret', () => hmacToken()],
+  ['that is not good yet', () => world.issuer.tokenOf('ada', { nbf: now + 300 })],
+  ['of nobody', () => world.issuer.tokenOf('')],
 ])('a token %s is refused', async (_, token) => {
   const { status } = await raw('GET', '/api/v1/profiles', { authorization: `Bearer ${await token()}` })
   expect(status).toBe(401)
