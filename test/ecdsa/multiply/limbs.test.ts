@@ -16,7 +16,7 @@ const nearTo = (x: bigint) => range(513).map((i) => x + BigInt(i - 256))
 
 function reduce(v: Float64Array): bigint {
   const out = new Int32Array(8)
-  canonical(v, out, 0)
+  canonical(v, 0, out, 0)
   return fromLE(bytesOf(out))
 }
 
