@@ -86,7 +86,9 @@ const variables = z.object({
   WEBHOOK_POLL_MS: milliseconds(50).default(1_000).meta({ example: '1000' }),
   WEBHOOK_ATTEMPTS: count.default(16).meta({ description: 'so many, then a dead letter', example: '16' }),
   WEBHOOK_BACKOFF_MS: milliseconds(1).default(1_000).meta({ example: '1000' }),
-  WEBHOOK_LEASE_MS: milliseconds(500).default(30_000).meta({ example: '30000' }),
+  WEBHOOK_LEASE_MS: milliseconds(6_000)
+    .default(30_000)
+    .meta({ description: 'longer than one attempt', example: '30000' }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
 })
 

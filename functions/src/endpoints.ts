@@ -7,6 +7,7 @@ import { getTransaction } from './http/get-transaction.ts'
 import { type IssueTicketDeps, issueTicket } from './http/issue-ticket.ts'
 import { type PrepareTransactionDeps, prepareTransaction } from './http/prepare-transaction.ts'
 import { getProfile } from './http/get-profile.ts'
+import { lastKnown } from './http/last-known.ts'
 import { listProfiles } from './http/list-profiles.ts'
 import { renameProfile } from './http/rename-profile.ts'
 import { addPasskey, beginPasskey, challengePasskey } from './http/passkeys.ts'
@@ -30,6 +31,7 @@ import type { SubmitDeps } from './submit.ts'
 export function connect(ports: Ports) {
   const { sigpair, profiles, sessions, chainOf, now } = ports
   const submitting = submitDeps(ports)
+  const showKey = lastKnown({ readKey: sigpair.readKey, findState: ports.keyStates.find })
   return {
     cloudPublicKey: cloudPublicKey({ readIdentity: sigpair.readIdentity }),
     issueTicket: issueTicket(ticketDeps(ports)),
@@ -39,8 +41,8 @@ export function connect(ports: Ports) {
       saveProfile: profiles.save,
       now,
     }),
-    getProfile: getProfile({ requireProfile: profiles.require, readKey: sigpair.readKey }),
-    listProfiles: listProfiles({ listProfiles: profiles.list, readKey: sigpair.readKey }),
+    getProfile: getProfile({ requireProfile: profiles.require, readKey: showKey }),
+    listProfiles: listProfiles({ listProfiles: profiles.list, readKey: showKey }),
     renameProfile: renameProfile({
       requireProfile: profiles.require,
       renameProfile: profiles.rename,

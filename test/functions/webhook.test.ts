@@ -8,6 +8,7 @@ import { Webhook } from 'standardwebhooks'
 import { createApi } from '../../functions/src/api.ts'
 import { readFunctionsConfig } from '../../functions/src/config.ts'
 import { keyStates } from '../../functions/src/ports/key-states.ts'
+import { startWorld, type Wallet } from './world.ts'
 
 const OWNER = 'https://issuer.example|ada'
 const secretOf = (n: number) => `whsec_${Buffer.alloc(32, n).toString('base64')}`
@@ -178,4 +179,20 @@ describe('refuses', () => {
     to.cut()
     await to.close()
   })
+})
+
+test('a profile shows what was last heard of its key while duo-node is down, and says so when nothing was', async () => {
+  const world = await startWorld()
+  const [heard, unheard] = [await world.createWallet('ada'), await world.createWallet('eve')]
+  const backend = openSqlite({ path: world.config.storePath })
+  const { keyId, owner } = heard.key
+  await keyStates(backend, Date.now).apply(event(keyId, 1, {}, { owner, status: 'SUSPENDED', epoch: 3 }))
+  const show = async ({ user, profileId }: Wallet) => world.call(user, 'GET', `/api/v1/profiles/${profileId}`)
+  expect((await show(heard)).body).toMatchObject({ keyStatus: 'READY', epoch: 0, presignatures: 3 })
+
+  await world.stopDuoNode()
+  expect((await show(heard)).body).toMatchObject({ keyStatus: 'SUSPENDED', epoch: 3, presignatures: 0 })
+  expect((await show(unheard)).body).toMatchObject({ error: 'DUO_NODE_UNAVAILABLE' })
+  await backend.close()
+  await world.close()
 })

@@ -1,14 +1,14 @@
 import type { Caller } from '@tandem/service'
-import type { KeyStatusResponse, ProfileResponse } from '@tandem/wire'
+import type { ProfileResponse } from '@tandem/wire'
 import type { Profile } from '../ports/profiles.ts'
-import { profileView } from './profile-view.ts'
+import { type KeyView, profileView } from './profile-view.ts'
 
 export type GetProfileDeps = {
   readonly requireProfile: (owner: string, profileId: string) => Promise<Profile>
-  readonly readKey: (caller: Caller, keyId: string) => Promise<KeyStatusResponse>
+  readonly readKey: (caller: Caller, keyId: string) => Promise<KeyView>
 }
 
-/** GET /api/v1/profiles/:id. The state of the key is asked of Sigpair each time: nobody else knows it. */
+/** GET /api/v1/profiles/:id. The state of the key is asked of Sigpair each time. */
 export const getProfile =
   (deps: GetProfileDeps) =>
   async (caller: Caller, profileId: string): Promise<ProfileResponse> => {

@@ -1,12 +1,12 @@
 import type { Caller } from '@tandem/service'
-import type { KeyStatusResponse, ProfilesResponse } from '@tandem/wire'
+import type { ProfilesResponse } from '@tandem/wire'
 import type { Profile } from '../ports/profiles.ts'
-import { profileView } from './profile-view.ts'
+import { type KeyView, profileView } from './profile-view.ts'
 
 export type ListProfilesDeps = {
   /** oldest first */
   readonly listProfiles: (owner: string) => Promise<readonly Profile[]>
-  readonly readKey: (caller: Caller, keyId: string) => Promise<KeyStatusResponse>
+  readonly readKey: (caller: Caller, keyId: string) => Promise<KeyView>
 }
 
 /** GET /api/v1/profiles: the caller's own. */
