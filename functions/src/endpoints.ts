@@ -6,6 +6,7 @@ import { createProfile } from './http/create-profile.ts'
 import { getTransaction } from './http/get-transaction.ts'
 import { type IssueTicketDeps, issueTicket } from './http/issue-ticket.ts'
 import { type PrepareTransactionDeps, prepareTransaction } from './http/prepare-transaction.ts'
+import { type PolicyDeps, readPolicy, setPolicy } from './http/policy.ts'
 import { getProfile } from './http/get-profile.ts'
 import { lastKnown } from './http/last-known.ts'
 import { listProfiles } from './http/list-profiles.ts'
@@ -57,6 +58,10 @@ export function connect(ports: Ports) {
     sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
     signMessage: signMessage(messageDeps(ports)),
     ...connectTwoFactor(ports.twoFactor),
+    readPolicy: readPolicy(policyDeps(ports)),
+    setPolicy: setPolicy(policyDeps(ports)),
+    readAudit: sigpair.readAudit,
+    proveAudit: sigpair.proveAudit,
   }
 }
 
@@ -79,6 +84,15 @@ export type Endpoints = ReturnType<typeof connect>
 const evm = () => import('./evm.ts')
 
 const countsOf = async ({ chainOf }: Ports, { chainId, address }: Account) => (await chainOf(chainId)).countsOf(address)
+
+function policyDeps({ profiles, sigpair, twoFactor }: Ports): PolicyDeps {
+  return {
+    requireProfile: profiles.require,
+    requireTwoFactor: twoFactor.requireTwoFactor,
+    readPolicy: sigpair.readPolicy,
+    setPolicy: sigpair.setPolicy,
+  }
+}
 
 function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now }: Ports): IssueTicketDeps {
   return {

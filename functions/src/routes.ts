@@ -1,7 +1,9 @@
 import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { mpcRoutes } from './routes/mpc.ts'
+import { policyRoutes } from './routes/policy.ts'
 import { profileRoutes } from './routes/profiles.ts'
 import { transactionRoutes } from './routes/transactions.ts'
 import { twoFactorRoutes } from './routes/two-factor.ts'
@@ -17,6 +19,8 @@ export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
     ...transactionRoutes(operate),
     ...mpcRoutes(operate),
     ...twoFactorRoutes(operate),
+    ...policyRoutes(operate),
+    ...auditRoutes(operate),
   ]
   return [...served, ...documentRoutes(served.map(({ described }) => described))]
 }

@@ -88,7 +88,10 @@ test('brings its own token for the call, and the backend’s beside it', async (
 })
 
 test.each(Object.entries(OPERATIONS))('%s reaches Sigpair', async (_, { method, path }) => {
-  const target = path.replace(':keyId', KEY_ID).replace(':sessionId', `ses_${'a'.repeat(22)}`)
+  const target = path
+    .replace(':keyId', KEY_ID)
+    .replace(':seq', '7')
+    .replace(':sessionId', `ses_${'a'.repeat(22)}`)
   const call = method === 'GET' ? { method, path: target } : { method, path: target, body: '{}' }
   expect((await send(call, await tokenFor(call))).status).toBe(200)
   expect(sigpair.calls).toMatchObject([{ method, target }])

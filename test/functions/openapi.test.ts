@@ -30,7 +30,10 @@ const operationsOf = ({ paths }: OpenApi) =>
 
 /** Some value for each parameter: the shape of the id, nobody's id. */
 const concrete = (path: string) =>
-  path.replace('{id}', 'prf_AAAAAAAAAAAAAAAAAAAAAA').replace('{sessionId}', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
+  path
+    .replace('{id}', 'prf_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace('{sessionId}', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace('{seq}', '7')
 
 test('the committed document is the one the routes make, and the one that is served', async () => {
   const served = apiRoutes(() => Promise.reject(new Error('nothing is opened for this')))

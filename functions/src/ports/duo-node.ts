@@ -1,5 +1,10 @@
 import { errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
 import {
+  type AuditPage,
+  type AuditPageRequest,
+  type AuditProof,
+  auditPage,
+  auditProof,
   type CloudPublicKeyResponse,
   type CommitKeyRequest,
   type CommitKeyResponse,
@@ -10,9 +15,12 @@ import {
   completeSessionResponse,
   type KeyStatusResponse,
   keyStatusResponse,
+  type PolicyResponse,
+  policyResponse,
   type PrepareSessionRequest,
   type PrepareSessionResponse,
   prepareSessionResponse,
+  type SetPolicyRequest,
   WireError,
 } from '@tandem/wire'
 import type { z } from 'zod'
@@ -32,6 +40,10 @@ export type DuoNode = {
     sessionId: string,
     request: CompleteSessionRequest,
   ) => Promise<CompleteSessionResponse>
+  readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
+  readonly setPolicy: (user: User, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
+  readonly readAudit: (user: User, query: AuditPageRequest) => Promise<AuditPage>
+  readonly proveAudit: (user: User, keyId: string, seq: string) => Promise<AuditProof>
 }
 
 type User = { readonly sub: string }
@@ -54,6 +66,12 @@ export function duoNode(given: TransportOptions): DuoNode {
     openSession: (user, request) => post(user, '/internal/sessions', request, prepareSessionResponse),
     completeSession: (user, sessionId, request) =>
       post(user, `/internal/sessions/${sessionId}/complete`, request, completeSessionResponse),
+    readPolicy: (user, keyId) => get(user, `/internal/keys/${keyId}/policy`, policyResponse),
+    setPolicy: (user, keyId, body) =>
+      ask(options, user, { method: 'PUT', path: `/internal/keys/${keyId}/policy`, body }, policyResponse),
+    readAudit: (user, { keyId, after, limit }) =>
+      get(user, `/internal/audit?keyId=${keyId}&after=${after}&limit=${limit}`, auditPage),
+    proveAudit: (user, keyId, seq) => get(user, `/internal/audit/proof/${seq}?keyId=${keyId}`, auditProof),
   }
 }
 

@@ -6,6 +6,10 @@ export const OPERATIONS = {
   identity: { method: 'GET', path: '/internal/identity' },
   'key:commit': { method: 'POST', path: '/internal/keys/commit' },
   'key:status': { method: 'GET', path: '/internal/keys/:keyId' },
+  'key:policy': { method: 'PUT', path: '/internal/keys/:keyId/policy' },
+  'key:policy:read': { method: 'GET', path: '/internal/keys/:keyId/policy' },
+  'key:audit': { method: 'GET', path: '/internal/audit' },
+  'key:audit:proof': { method: 'GET', path: '/internal/audit/proof/:seq' },
   'sign:prepare': { method: 'POST', path: '/internal/sessions' },
   'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
 } as const satisfies Record<string, Operation>

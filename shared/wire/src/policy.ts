@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { intent } from './api.ts'
+import { twoFactorCode } from './api-two-factor.ts'
 import { address, hex, wei } from './fields.ts'
 
 const chain = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
@@ -88,11 +89,7 @@ export const putPolicyRequest = z
   .strictObject({
     policy: policy.nullable(),
     intent,
-    /** TOTP, six digits */
-    twoFactorCode: z
-      .string()
-      .regex(/^[0-9]{6}$/, 'six digits')
-      .optional(),
+    twoFactorCode: twoFactorCode.optional(),
   })
   .meta({ id: 'PutPolicyRequest' })
 export type PutPolicyRequest = z.infer<typeof putPolicyRequest>
