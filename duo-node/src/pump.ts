@@ -30,9 +30,12 @@ export async function pump(deps: PumpDeps): Promise<void> {
 
 async function pullOnce({ source, deliver, log, signal }: PumpDeps): Promise<void> {
   let after: string | undefined
+  const begun = new Set<string>()
   do {
     const page = await source.list(after)
-    const keys = [...byKey(page.events)].values()
+    // A key that goes on from the page before waits for the next look: what came first may have been held up.
+    const keys = [...byKey(page.events)].filter(([keyId]) => !begun.has(keyId)).values()
+    for (const { data } of page.events) begun.add(data.keyId)
     const work = async () => {
       for (const [keyId, events] of keys) {
         if (signal.aborted) return

@@ -1,4 +1,6 @@
+import { createLog } from '@tandem/service'
 import type { KeyEvent } from '@tandem/wire'
+import { pump } from '../../duo-node/src/pump.ts'
 import { dialed, heard, tokenFor } from './backend-calls.ts'
 import { type EventWorld, keyIdOf, openEventWorld, until } from './event-world.ts'
 
@@ -96,6 +98,39 @@ test('what a passing failure refused is sent again, and what comes after it wait
   await drained()
   expect(world.backend.arrivals.map(({ status }) => status)).toEqual([503, 503, 503, 204, 204, 204, 204, 204])
   expect(takenInOrder(events, keyIdOf(1))).toEqual(events.map(({ data }) => data.seq))
+})
+
+test('a key with more events than a page holds has them delivered in order, though the first are refused', async () => {
+  const events: KeyEvent[] = []
+  for (let i = 0; i < 130; i++) events.push(await world.tell(keyIdOf(1), LIFE[i % LIFE.length]!))
+  let refusals = 3
+  world.backend.meddle = async (_, pass) => (refusals-- > 0 ? 503 : pass())
+  await world.start({ backoffMs: 1 })
+  await drained()
+  expect(takenInOrder(events, keyIdOf(1))).toEqual(events.map(({ data }) => data.seq))
+})
+
+test('of a key that goes on over a page only the first part is worked on at a look', async () => {
+  const [first, second, other] = [
+    await world.tell(keyIdOf(1), 'key.pending'),
+    await world.tell(keyIdOf(1), 'key.ready'),
+    await world.tell(keyIdOf(2), 'key.pending'),
+  ]
+  const looking = new AbortController()
+  const worked: string[] = []
+  await pump({
+    source: {
+      list: async (after) => (after === undefined ? { events: [first], next: 'x' } : { events: [second, other] }),
+    },
+    deliver: async (_, events) => {
+      worked.push(...events.map(({ id }) => id))
+      if (events.includes(other)) looking.abort()
+    },
+    pollMs: 1,
+    log: createLog({ name: 'test', level: 'silent' }),
+    signal: looking.signal,
+  })
+  expect(worked).toEqual([first.id, other.id])
 })
 
 test('a running attempt ends before duo-node stops, and no other begins', async () => {
