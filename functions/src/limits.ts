@@ -5,7 +5,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** How often one user may do what. The numbers are seed 003's; those it does not name are ours. */
+/** How often one user may do what. The numbers are seed 003's; those it does not name are ours. Source: docs/spec/limits.md. */
 const SEED = {
   /** a signature, counted at its commit */
   sign: { limit: 10, windowMs: MINUTE },

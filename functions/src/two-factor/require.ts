@@ -32,6 +32,8 @@ export const totpPlace = (owner: string) => ({ purpose: 'totp secret', owner })
 export const recoveryPlace = (owner: string) => ({ purpose: 'recovery code', owner })
 
 /**
+ * Spec: docs/spec/two-factor.md. Ask for it at the commit, after whatever answers a repetition: a proof works once.
+ *
  * @returns a function that throws {WireError} `TWO_FACTOR_REQUIRED` without a code or without an enrolment,
  *          `TWO_FACTOR_INVALID` for a code that is wrong or used, `RATE_LIMITED` after too many of those
  */

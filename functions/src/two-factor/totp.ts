@@ -26,6 +26,8 @@ export function totpLabel(secret: Uint8Array, account: string): TotpLabel {
  * @returns the time step `code` is of; undefined if it is of none near now, or of one that is used up
  */
 export function stepOfCode(secret: Uint8Array, code: string, lastStep: number, nowMs: number): number | undefined {
+  // otpauth throws for what has six characters and other than six bytes.
+  if (!/^[0-9]{6}$/.test(code)) return undefined
   const delta = totpOf(secret, '').validate({ token: code, timestamp: nowMs, window: WINDOW })
   if (delta === null) return undefined
   const step = Math.floor(nowMs / 1000 / PERIOD_SECONDS) + delta
