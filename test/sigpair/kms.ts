@@ -57,7 +57,8 @@ export async function startLiar(honest: TestKms, tamper: Tamper): Promise<LyingK
       forward.call(upstream, request, (error, answer) => done(error, answer && tamper(answer)))
     }
   }
-  server.addService(service, { encrypt: relay('encrypt'), decrypt: relay('decrypt') })
+  const names = ['encrypt', 'decrypt', 'asymmetricSign', 'getPublicKey']
+  server.addService(service, Object.fromEntries(names.map((name) => [name, relay(name)])))
   const port = await new Promise<number>((resolve, reject) => {
     const bound = (error: Error | null, at: number) => (error ? reject(error) : resolve(at))
     server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), bound)
