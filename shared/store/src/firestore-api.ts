@@ -33,7 +33,6 @@ export type Api = {
   readonly hold: (names: readonly string[]) => Promise<Held | undefined>
   /** never fails: Firestore itself ends what nobody ends */
   readonly release: (transaction: Uint8Array) => Promise<void>
-  /** @throws {RangeError} when Firestore finds the writes too large */
   readonly commit: (writes: readonly ProtoWrite[], transaction?: Uint8Array) => Promise<Commit>
   readonly query: (query: ProtoQuery) => Promise<readonly ProtoDocument[]>
   readonly collections: () => Promise<readonly string[]>
@@ -45,7 +44,6 @@ const READ_ATTEMPTS = 3
 const RETRY_MS = 100
 
 /** Codes of gRPC. */
-const INVALID_ARGUMENT = 3
 const NOT_FOUND = 5
 const ALREADY_EXISTS = 6
 const FAILED_PRECONDITION = 9
@@ -69,6 +67,7 @@ export async function openApi(connection: Connection): Promise<Api> {
   return {
     root,
     read: async (names) => {
+      if (names.length === 0) return []
       const answers = await repeatedly(async () => batchGet({ documents: [...names] }))
       return answers.flatMap(({ found }) => found ?? [])
     },
@@ -134,8 +133,6 @@ async function committing(sent: Promise<[protos.google.firestore.v1.ICommitRespo
     if (code === ABORTED) return { refused: 'contention' }
     if (code === NOT_FOUND || code === ALREADY_EXISTS || code === FAILED_PRECONDITION)
       return { refused: 'precondition' }
-    // What else could be wrong with a write was checked before
-    if (code === INVALID_ARGUMENT) throw new RangeError('too much for one write to Firestore', { cause: error })
     return fail(error)
   }
 }

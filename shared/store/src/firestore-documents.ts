@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { TTL_FIELD } from './collections.ts'
 import { checkWrite, MAX_DOCUMENT_BYTES } from './data.ts'
 import type { Api, ProtoDocument, ProtoWrite, Timestamp } from './firestore-api.ts'
 import { StoreError } from './errors.ts'
@@ -50,7 +51,7 @@ export function contentOf(ref: Ref, data: Data, { expireAt }: WriteOptions): Con
 }
 
 function expiry(expireAt: number | undefined) {
-  return expireAt === undefined ? {} : { expireAt: { timestampValue: encodeTime(expireAt) } }
+  return expireAt === undefined ? {} : { [TTL_FIELD]: { timestampValue: encodeTime(expireAt) } }
 }
 
 export function putWrite(name: string, { fields }: Content, currentDocument: Precondition): ProtoWrite {
@@ -65,7 +66,7 @@ export function deleteWrite(name: string, currentDocument?: Precondition): Proto
 /** @throws {StoreError} UNAVAILABLE for a document of another program */
 export function foundIn({ name, fields, updateTime }: ProtoDocument): Found {
   if (!name || !updateTime || !fields?.['stamp']) throw new StoreError('UNAVAILABLE', 'a document of another program')
-  const time = fields['expireAt']?.timestampValue
+  const time = fields[TTL_FIELD]?.timestampValue
   return { path: name, fields, updateTime, expireAt: time ? decodeTime(time) : undefined }
 }
 

@@ -1,3 +1,4 @@
+import { TTL_FIELD } from './collections.ts'
 import type { ProtoQuery } from './firestore-api.ts'
 import { deleteWrite, docOf, type Found, foundIn, idOf, lives } from './firestore-documents.ts'
 import { encodeId } from './firestore-id.ts'
@@ -55,14 +56,14 @@ async function range(
   return (await api.query(query)).map(foundIn)
 }
 
-/** Needs an index of `expireAt`, which emulators always have. */
+/** Needs an index of {@link TTL_FIELD}, which emulators always have. */
 export async function sweep({ api, now }: Database, limit = SWEEP): Promise<number> {
   let erased = 0
   for (const collectionId of await api.collections()) {
     if (erased === limit) break
     const where = {
       fieldFilter: {
-        field: { fieldPath: 'expireAt' },
+        field: { fieldPath: TTL_FIELD },
         op: 'LESS_THAN_OR_EQUAL',
         value: { timestampValue: encodeTime(now()) },
       },

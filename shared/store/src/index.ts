@@ -1,6 +1,8 @@
+export { DATABASES, type DatabaseName, TTL_FIELD } from './collections.ts'
 export { MAX_DOCUMENT_BYTES } from './data.ts'
 export { isStoreError, StoreError, type StoreErrorCode } from './errors.ts'
 export { type FirestoreOptions, openFirestore } from './firestore.ts'
+export { openStore, requireDurable, type StoreConfig } from './open.ts'
 export { MAX_ID_LENGTH, ref } from './ref.ts'
 export { openSqlite } from './sqlite.ts'
 export type { Data, Doc, ListQuery, Page, Ref, Store, Transaction, Value, Version, WriteOptions } from './types.ts'

@@ -25,14 +25,18 @@ export const nameOf = (ref: Ref) => `${ref.collection}/${ref.id}`
 
 const MAX_PAGE = 1_000
 
+/** With {@link LAST_CODE_POINT} behind it, it is still a name to Firestore. */
+const MAX_PREFIX_LENGTH = MAX_ID_LENGTH - 2
+
 /**
- * @throws {TypeError} for a name or a text that no engine would take
+ * @throws {TypeError} for a name that no engine would take, or a text that no id could begin with
  * @throws {RangeError} unless the limit is 1…{@link MAX_PAGE}
  */
 export function checkQuery(collection: string, { limit, prefix = '', after = '' }: ListQuery): void {
   checkCollection(collection)
   checkIdText(prefix)
   checkIdText(after)
+  if (prefix.length > MAX_PREFIX_LENGTH || after.length > MAX_ID_LENGTH) throw new TypeError('longer than an id')
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) throw new RangeError(`limit is 1…${MAX_PAGE}`)
 }
 

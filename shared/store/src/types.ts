@@ -44,8 +44,14 @@ export type Page<T extends Data = Data> = {
   readonly next: string | undefined
 }
 
-/** `limit` is 1…1000. The documents whose id starts with `prefix` and sorts behind `after`. */
-export type ListQuery = { readonly limit: number; readonly prefix?: string; readonly after?: string }
+/** The documents whose id starts with `prefix` and sorts behind `after`. */
+export type ListQuery = {
+  /** 1…1000 */
+  readonly limit: number
+  /** at most 498 UTF-16 units */
+  readonly prefix?: string
+  readonly after?: string
+}
 
 /**
  * All or nothing. Reads come first, then writes; a transaction whose reads were overtaken runs again from the start, so

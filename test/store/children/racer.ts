@@ -1,8 +1,8 @@
-/** One OS process of a race: `racer.ts FILE NAME ROUNDS`. Prints how many creates it won. */
-import { isStoreError, openSqlite, ref } from '@tandem/store'
+/** One OS process of a race: `racer.ts STORE NAME ROUNDS`, the store as JSON. Prints how many creates it won. */
+import { isStoreError, openStore, ref, type StoreConfig } from '@tandem/store'
 
-const [, , path, name, rounds] = process.argv
-const store = openSqlite({ path: path! })
+const [, , config, name, rounds] = process.argv
+const store = await openStore(JSON.parse(config!) as StoreConfig)
 const counter = ref<{ readonly n: number }>('counters', 'shared')
 let won = 0
 

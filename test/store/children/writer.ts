@@ -1,8 +1,8 @@
-/** Writes two documents that must agree until it is killed: `writer.ts FILE`. Prints each number once it is durable. */
+/** Writes two documents that must agree until it is killed: `writer.ts STORE`. Prints each number once it is durable. */
 import { writeSync } from 'node:fs'
-import { openSqlite, ref } from '@tandem/store'
+import { openStore, ref, type StoreConfig } from '@tandem/store'
 
-const store = openSqlite({ path: process.argv[2]! })
+const store = await openStore(JSON.parse(process.argv[2]!) as StoreConfig)
 const at = (id: string) => ref<{ readonly n: number; readonly filler: Uint8Array }>('pair', id)
 const filler = new Uint8Array(50_000)
 
