@@ -7,7 +7,7 @@ const DAY = 24 * HOUR
 
 /** How often one user may do what. The numbers are seed 003's; those it does not name are ours. Source: docs/spec/limits.md. */
 const SEED = {
-  /** a signature, counted at its commit */
+  /** a signature, counted at its commit or at the ticket of its dialogue, whichever is first */
   sign: { limit: 10, windowMs: MINUTE },
   /** keygen, rotate, restore, policy, delete, each counted at its commit */
   key: { limit: 5, windowMs: HOUR },

@@ -1,7 +1,5 @@
 import {
-  type Allowance,
   type Answer,
-  allowanceHeaders,
   bearerToken,
   type Call,
   type Caller,
@@ -13,18 +11,16 @@ import {
 import { WireError } from '@tandem/wire'
 import type { z } from 'zod'
 import type { Opened } from './api.ts'
+import { charge, type Spending } from './charge.ts'
 import type { BucketName } from './limits.ts'
 
 /** Headings of the document, in its order. */
 export type Tag = 'Wallets' | 'Transactions' | 'MPC' | 'Second factor' | 'Audit' | 'Webhooks' | 'Service'
 
-/** One of an allowance, and what for, if that can be asked for again. */
-export type Spending = { readonly bucket: BucketName; readonly what?: string }
-
 /** Which allowances an operation may spend, and which one a request does. */
 export type Spends<Body, Params> = {
   readonly buckets: readonly BucketName[]
-  readonly of: (call: { readonly body: Body; readonly params: Params }) => Spending | undefined
+  readonly of: (call: { readonly body: Body; readonly params: Params }) => Spending | readonly Spending[]
 }
 
 type UserCall<Body, Params, Query> = Call<Body, Caller, Params, Query>
@@ -102,8 +98,8 @@ async function perform<Body, Params, Query>(
 ): Promise<Answer> {
   const { store, secrets } = opened.ports
   const work = async () => {
-    const spending = operation.spends?.of(call)
-    if (spending !== undefined) await charge(call, spending, opened)
+    const spendings = [operation.spends?.of(call) ?? []].flat()
+    await charge({ ...opened.ports, setHeader: call.setHeader }, call.caller.sub, spendings)
     return { status: operation.status ?? 200, body: await operation.handle(call, opened) }
   }
   const request = { ...call, user: call.caller.sub }
@@ -121,25 +117,6 @@ async function perform<Body, Params, Query>(
 function sealedOf({ body }: Answer): string {
   if (body !== undefined && 'sealed' in body && typeof body.sealed === 'string') return body.sealed
   throw new WireError('INTERNAL')
-}
-
-async function charge(
-  call: Pick<UserCall<unknown, unknown, unknown>, 'caller' | 'setHeader'>,
-  { bucket, what }: Spending,
-  { ports }: Opened,
-): Promise<void> {
-  const limit = ports.buckets[bucket]
-  const tell = (allowance: Allowance) => {
-    for (const [name, value] of Object.entries(allowanceHeaders(allowance))) call.setHeader(name, value)
-  }
-  try {
-    const allowance = await ports.spend(call.caller.sub, bucket, what)
-    if (allowance !== undefined) tell(allowance)
-  } catch (cause) {
-    const refused = cause instanceof WireError && cause.code === 'RATE_LIMITED'
-    if (refused && limit !== null) tell({ bucket: limit, remaining: 0, resetMs: (cause.retryAfter ?? 1) * 1000 })
-    throw cause
-  }
 }
 
 function describe<Body, Params, Query>(operation: Operation<Body, Params, Query>): Described {

@@ -126,6 +126,26 @@ test('thirty tickets for new keys an hour, and thirty of the others a minute bes
   expect(limitsOf(await presign())).toMatchObject({ policy: '"tickets";q=30;w=60', left: '"tickets";r=29;t=60' })
 })
 
+test('a dialogue that signs counts as a signature, and its commit not again', async () => {
+  const signer = await world.createWallet('hal')
+  await anvil.fund(signer.address)
+  const prepared = await times(11, () => prepare(world, signer))
+  const ticket = (sessionId: string) =>
+    world.call('hal', 'POST', '/api/v1/mpc/tickets', { operation: 'sign', keyId: signer.key.keyId, sessionId })
+  const first = await ticket(prepared[0]!.sessionId)
+  expect(limitsOf(first)).toEqual({
+    policy: '"tickets";q=30;w=60, "sign";q=10;w=60',
+    left: '"tickets";r=29;t=60, "sign";r=9;t=60',
+    wait: null,
+  })
+  expect(limitsOf(await sign(world, signer, prepared[0]!.sessionId)).left).toMatch(/^"sign";r=9;/)
+
+  await times(9, (i) => ticket(prepared[i + 1]!.sessionId))
+  const refused = await ticket(prepared[10]!.sessionId)
+  expect(refused).toMatchObject({ status: 429, body: { details: 'sign' } })
+  expect(limitsOf(refused).left).toMatch(/^"tickets";r=19;t=\d+, "sign";r=0;t=\d+$/)
+})
+
 const env = {
   ISSUERS:
     '[{"issuer":"http://127.0.0.1:1","audience":"tandem","jwksUrl":"http://127.0.0.1:1/jwks","algorithms":["ES256"]}]',

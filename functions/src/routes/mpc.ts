@@ -4,14 +4,26 @@ import {
   signMessageResponse,
   signRequest,
   signResponse,
+  type TicketRequest,
   ticketRequest,
   ticketResponse,
 } from '@tandem/wire'
+import type { Spending } from '../charge.ts'
 import type { Served } from '../operation.ts'
 import type { Operate } from '../routes.ts'
 
 /** Staging a new key or epoch costs Sigpair seconds of one core: fewer of these. */
 const KEY_DIALOGUES: ReadonlySet<string> = new Set(['keygen', 'refresh', 'recover'])
+
+/**
+ * A dialogue that signs gives the device its signature whether or not it commits: it counts as one here, and its commit,
+ * which names the same session, not again.
+ */
+function ticketSpendings({ body: { operation, sessionId } }: { readonly body: TicketRequest }): readonly Spending[] {
+  if (KEY_DIALOGUES.has(operation)) return [{ bucket: 'key-tickets' }]
+  const signs = operation === 'sign' && sessionId !== undefined
+  return [{ bucket: 'tickets' }, ...(signs ? [{ bucket: 'sign' as const, what: sessionId }] : [])]
+}
 
 export function mpcRoutes(operate: Operate): readonly Served[] {
   return [
@@ -31,8 +43,8 @@ export function mpcRoutes(operate: Operate): readonly Served[] {
       body: ticketRequest,
       response: ticketResponse,
       spends: {
-        buckets: ['tickets', 'key-tickets'],
-        of: ({ body }) => ({ bucket: KEY_DIALOGUES.has(body.operation) ? 'key-tickets' : 'tickets' }),
+        buckets: ['tickets', 'key-tickets', 'sign'],
+        of: ticketSpendings,
       },
       // Repeating costs another ticket, and a stored ticket is one more to lose: no idempotency key.
       handle: ({ caller, body }, { endpoints }) => endpoints.issueTicket(caller, body),
@@ -57,7 +69,7 @@ export function mpcRoutes(operate: Operate): readonly Served[] {
       response: signMessageResponse,
       spends: {
         buckets: ['sign'],
-        of: ({ body: { sessionId } }) => (sessionId === undefined ? undefined : { bucket: 'sign', what: sessionId }),
+        of: ({ body: { sessionId } }) => (sessionId === undefined ? [] : { bucket: 'sign', what: sessionId }),
       },
       repeats: 'answer',
       handle: ({ caller, body }, { endpoints }) => endpoints.signMessage(caller, body),
