@@ -62,6 +62,7 @@ test('every served route is documented', () => {
 test('no two operations have one name, and every reference leads somewhere', () => {
   const ids = operationsOf(document).map(({ operation }) => operation.operationId)
   expect(new Set(ids).size).toBe(ids.length)
+  expect(Object.keys(document.components.schemas).filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([])
   const names = new Set(Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`))
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, to]) => to!)
   expect(references.filter((to) => to.startsWith('#/components/schemas/') && !names.has(to))).toEqual([])

@@ -15,7 +15,7 @@ export function renderPage({ info, tags, paths, components }: OpenApi): string {
 <title>${escape(info.title)} API</title><style>${STYLE}</style></head><body>
 <nav><strong>${escape(info.title)} API</strong>
 ${tags.map(({ name }) => `<h2>${escape(name)}</h2>${of(name).map(entry).join('')}`).join('\n')}
-<h2>Schemas</h2>${names.map((name) => `<a href="#schema-${name}">${name}</a>`).join('')}</nav>
+<div class="schemas"><h2>Schemas</h2>${names.map((name) => `<a href="#schema-${name}">${name}</a>`).join('')}</div></nav>
 <main><h1>${escape(info.title)} API</h1><p class="lead">${escape(info.description)}</p>
 <p><a class="chip" href="/openapi.json">openapi.json</a></p>
 ${tags

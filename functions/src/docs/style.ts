@@ -23,5 +23,5 @@ code, .type { font: .84em/1.5 ui-monospace, monospace }
 table { border-collapse: collapse; width: 100%; font-size: .88rem } td { padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
 td:first-child { width: 13rem; font: .84rem/1.6 ui-monospace, monospace } td:nth-child(2) { width: 14rem } tr:first-child td { border-top: 0 }
 .optional { color: var(--soft) } .optional::after { content: "?" } .note { color: var(--soft) } .type a { color: var(--blue) }
-@media (max-width: 56rem) { body { display: block } nav { position: static; height: auto; border: 0 } td:first-child, td:nth-child(2) { width: auto } }
+@media (max-width: 56rem) { body { display: block } nav { position: static; height: auto; border: 0 } .schemas { display: none } td:first-child, td:nth-child(2) { width: auto } }
 `

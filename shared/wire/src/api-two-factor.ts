@@ -16,7 +16,7 @@ const credentialId = binary(1_023)
 const attachment = z.enum(['platform', 'cross-platform']).optional()
 
 /** Results of extensions: accepted because browsers send them, never used. */
-const extensions = z.record(z.string().max(64), z.json())
+const extensions = z.record(z.string().max(64), z.unknown())
 
 /** AuthenticationResponseJSON of WebAuthn level 3: the answer to a challenge of ours. */
 export const passkeyAssertion = z
