@@ -5,7 +5,15 @@ test('only the check on the long-lived Δ bans; what honest parties can cause re
   expect(verdict('BAD_OT_CHECK')).toBe('ban')
   for (const code of ['MISMATCH', 'MALFORMED', 'ECHO_MISMATCH', 'SILENT_PEER', 'CANCELLED', 'UNATTRIBUTED'] as const)
     expect(verdict(code)).toBe('retry')
-  for (const code of ['BAD_ENCODING', 'BAD_COMMITMENT', 'BAD_PROOF', 'BAD_SHARE', 'BAD_BASE_OT', 'BAD_PPRF', 'BAD_GAMMA'] as const)
+  for (const code of [
+    'BAD_ENCODING',
+    'BAD_COMMITMENT',
+    'BAD_PROOF',
+    'BAD_SHARE',
+    'BAD_BASE_OT',
+    'BAD_PPRF',
+    'BAD_GAMMA',
+  ] as const)
     expect(verdict(code)).toBe('strike')
 })
 
