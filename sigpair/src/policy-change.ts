@@ -1,4 +1,4 @@
-import type { Transaction } from '@tandem/store'
+import type { Doc, Transaction } from '@tandem/store'
 import { type Policy, type PolicyResponse, type SetPolicyRequest, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from './audit.ts'
 import { readIntent, spendIntent, verifyIntent } from './intent.ts'
@@ -6,7 +6,8 @@ import { type KeyView, readKey } from './key-status.ts'
 import { consumeStock, put } from './pair-store.ts'
 import { isTighter } from './policy-compare.ts'
 import { policiesInForce, policyAt, policyMark, policyMarkAt, policyText, type PolicyRecord } from './policy-store.ts'
-import { pairAt, type Stores } from './stores.ts'
+import type { PairRecord } from './records.ts'
+import { type PairName, pairAt, type Stores } from './stores.ts'
 
 /** So many layers of changes that wait for each other are no policy but an attack on one. */
 const MAX_LAYERS = 8
@@ -51,10 +52,7 @@ export async function setPolicy(
     const next = { ...nextRecord(found?.data, { policy, now, ...deps }), keyId: key.keyId }
     const version = Math.max(found?.data.version ?? 0, mark) + 1
     const written: PolicyRecord = { ...next, version, nonce: intent.nonce.toLowerCase() }
-    if (name && paired) {
-      await consumeStock(tx, name, paired.data.stock)
-      put(tx, name, paired, { stock: [] })
-    }
+    if (name && paired) await dropStock(tx, name, paired)
     spendIntent(tx, unspent, now)
     writePolicy(tx, found !== undefined, written)
     const metadata = { version, waits: written.pending !== null, consumed: paired?.data.stock.length ?? 0 }
@@ -63,6 +61,12 @@ export async function setPolicy(
   })
   await raiseMark(stores, key.keyId, record.version)
   return describe(record, stores.now())
+}
+
+/** What was made under one policy is not used under another. */
+async function dropStock(tx: Transaction, name: PairName, pair: Doc<PairRecord>): Promise<void> {
+  await consumeStock(tx, name, pair.data.stock)
+  put(tx, name, pair, { stock: [] })
 }
 
 function writePolicy(tx: Transaction, known: boolean, record: PolicyRecord): void {

@@ -40,6 +40,7 @@ export const DATABASES = {
       'audit',
       'audit-checkpoints',
       'audit-heads',
+      'intents',
       'pair-events',
       'pairs',
       'policies',
