@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cryptoRows } from './crypto.ts'
@@ -11,12 +11,21 @@ import { stackRows } from './stack.ts'
 const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows]
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, plot: { type: 'string' } },
+  options: { json: { type: 'boolean', default: false }, plot: { type: 'string' }, page: { type: 'string' } },
 })
 const rows: Row[] = []
 for (const part of PARTS) rows.push(...(await part()))
 process.stdout.write(options.json ? `${JSON.stringify(rows)}\n` : table(rows))
 if (options.plot !== undefined) writeFileSync(options.plot, plot(limited(rows), machine()))
+if (options.page !== undefined) writeFileSync(options.page, withRun(readFileSync(options.page, 'utf8'), table(rows)))
+
+/** A page with this run in place of the one it had. */
+function withRun(page: string, run: string): string {
+  return page.replace(
+    /(<!-- run -->\n).*(<!-- end of run -->)/s,
+    (_, begin: string, end: string) => `${begin}${run}${end}`,
+  )
+}
 
 function table(rows: readonly Row[]): string {
   const judged = new Map(limited(rows).map((row) => [row.name, row]))
