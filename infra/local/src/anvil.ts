@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, closeSync, constants, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { isExecutable, onPath } from './on-path.ts'
 import { portOf, requireFreePort } from './ports.ts'
 
 /** An EVM node that answers. */
@@ -67,9 +68,10 @@ async function useNode(rpcUrl: string): Promise<RunningChain> {
 function findAnvil(): string {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch
   const name = process.platform === 'win32' ? 'anvil.exe' : 'anvil'
-  const found = [packaged(`@foundry-rs/anvil-${process.platform}-${arch}/package.json`, name), ...onPath(name)].find(
-    (path) => path !== undefined && isExecutable(path),
-  )
+  const inPackage = packaged(`@foundry-rs/anvil-${process.platform}-${arch}/package.json`, name)
+  if (inPackage !== undefined && isExecutable(inPackage)) return inPackage
+  // npm's own anvil is a script that wants the packaged binary
+  const found = onPath(name, (folder) => !folder.includes('node_modules'))
   if (found !== undefined) return found
   throw new Error(
     [
@@ -85,23 +87,6 @@ function packaged(manifest: string, name: string): string | undefined {
     return join(createRequire(import.meta.url).resolve(manifest), '..', 'bin', name)
   } catch {
     return undefined
-  }
-}
-
-function onPath(name: string): readonly string[] {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  // npm's own anvil is a script that wants the packaged binary
-  return folders
-    .filter((folder) => folder !== '' && !folder.includes('node_modules'))
-    .map((folder) => join(folder, name))
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
   }
 }
 

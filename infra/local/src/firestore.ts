@@ -63,11 +63,21 @@ export async function startFirestore(options: {
   }
 }
 
+/** The Google Cloud CLI talks to nobody but the emulator. */
+const QUIET = {
+  CLOUDSDK_CORE_DISABLE_PROMPTS: '1',
+  CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
+  CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
+}
+
 function spawnEmulator(host: string, logFile: string | undefined): ChildProcess {
   const output = logFile === undefined ? 'ignore' : openSync(logFile, 'a', 0o600)
-  const emulator = ['gcloud', 'emulators', 'firestore', 'start', `--host-port=${host}`, '--quiet']
-  const stdio = ['pipe', output, output] as const
-  const child = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', ...emulator], { stdio: [...stdio], detached: true })
+  const emulator = ['gcloud', 'emulators', 'firestore', 'start', `--host-port=${host}`]
+  const child = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', ...emulator], {
+    stdio: ['pipe', output, output],
+    detached: true,
+    env: { ...process.env, ...QUIET },
+  })
   if (output !== 'ignore') closeSync(output)
   return child
 }
