@@ -14,7 +14,7 @@ import type { Data, Doc, Ref, Version, WriteOptions } from './types.ts'
  *     expireAt  timestamp  if it expires; a TTL policy erases it some time later
  *     stamp     8 bytes    random: Firestore gives no new update time to a write that changes nothing
  *
- * No field is indexed. Source: docs/spec/storage.md, 8.4.
+ * No field is indexed. Source: docs/spec/storage.md, 8.5.
  */
 const STAMP_BYTES = 8
 

@@ -74,7 +74,7 @@ export type Transaction = {
  * @throws {StoreError} the codes named at each call, and UNAVAILABLE from any
  * @throws {TypeError} for a document that is not {@link Data}; {RangeError} for one above {@link MAX_DOCUMENT_BYTES}
  *
- * Source: docs/spec/storage.md, 1.3 and 1.4.
+ * Source: docs/spec/storage.md, 1.3, 1.4 and 8.
  */
 export type Store = {
   readonly get: <T extends Data>(ref: Ref<T>) => Promise<Doc<T> | undefined>
