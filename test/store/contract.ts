@@ -1,22 +1,12 @@
-import { type Ref, ref, type Store, StoreError, type StoreErrorCode } from '@tandem/store'
-
-export type Counter = { readonly n: number }
+import { type Ref, ref, type Store } from '@tandem/store'
+import { codeOf, type Counter } from './contract-codes.ts'
+import { transactionContract } from './contract-transaction.ts'
 
 /** What an engine brings to the suite. `open` gives an empty store; `setTime` moves the clock that decides expiry. */
 export type Engine = {
   readonly open: () => Promise<{ readonly store: Store; readonly setTime: (ms: number) => void }>
   /** racing transactions: Firestore's emulator takes ten at most, with many attempts */
   readonly maxAttempts: number
-}
-
-export async function codeOf(work: Promise<unknown>): Promise<StoreErrorCode | undefined> {
-  try {
-    await work
-    return undefined
-  } catch (error) {
-    if (error instanceof StoreError) return error.code
-    throw error
-  }
 }
 
 /** What every engine does; run once for each. Source: docs/spec/storage.md. */
@@ -91,6 +81,12 @@ export function contract(name: string, engine: Engine): void {
         expect(await codeOf(store.delete(at('a'), { ifVersion: version }))).toBe('CONFLICT')
       })
 
+      test('has a new version after an update that changes nothing', async () => {
+        const first = await store.create(at('a'), { n: 1 })
+        expect(await store.update(at('a'), { n: 1 }, { ifVersion: first })).not.toBe(first)
+        expect(await codeOf(store.update(at('a'), { n: 1 }, { ifVersion: first }))).toBe('CONFLICT')
+      })
+
       test('that was deleted and created again has a version never seen before', async () => {
         const first = await store.create(at('a'), { n: 1 })
         await store.delete(at('a'))
@@ -105,144 +101,7 @@ export function contract(name: string, engine: Engine): void {
       })
     })
 
-    describe('a transaction', () => {
-      const increment = (id: string) =>
-        store.transaction(
-          async (tx) => {
-            const found = await tx.get(at(id))
-            tx.update(at(id), { n: found!.data.n + 1 })
-          },
-          { maxAttempts: engine.maxAttempts },
-        )
-
-      test('answers what its function answers, and its writes are there', async () => {
-        const answer = await store.transaction(async (tx) => {
-          expect(await tx.get(at('a'))).toBeUndefined()
-          tx.create(at('a'), { n: 7 })
-          return 'seven'
-        })
-        expect(answer).toBe('seven')
-        expect(await read('a')).toEqual({ n: 7 })
-      })
-
-      test('of ten racing increments loses none', async () => {
-        await store.create(at('a'), { n: 0 })
-        await Promise.all(Array.from({ length: 10 }, () => increment('a')))
-        expect(await read('a')).toEqual({ n: 10 })
-      })
-
-      test('writes both documents or none', async () => {
-        await store.create(at('b'), { n: 1 })
-        const work = store.transaction(async (tx) => {
-          tx.create(at('a'), { n: 1 })
-          tx.create(at('b'), { n: 2 })
-        })
-        expect(await codeOf(work)).toBe('EXISTS')
-        expect(await read('a')).toBeUndefined()
-        expect(await read('b')).toEqual({ n: 1 })
-      })
-
-      test('whose function throws writes nothing and throws the same', async () => {
-        const boom = new Error('boom')
-        const work = store.transaction(async (tx) => {
-          tx.create(at('a'), { n: 1 })
-          throw boom
-        })
-        await expect(work).rejects.toBe(boom)
-        expect(await read('a')).toBeUndefined()
-      })
-
-      test('refuses write skew: two that each leave on the other staying', async () => {
-        await store.create(at('alice'), { n: 1 })
-        await store.create(at('bob'), { n: 1 })
-        const leave = (me: string) =>
-          store.transaction(
-            async (tx) => {
-              const [alice, bob] = [await tx.get(at('alice')), await tx.get(at('bob'))]
-              if (alice!.data.n + bob!.data.n > 1) tx.update(at(me), { n: 0 })
-            },
-            { maxAttempts: engine.maxAttempts },
-          )
-        await Promise.all([leave('alice'), leave('bob')])
-        expect((await read('alice'))!.n + (await read('bob'))!.n).toBe(1)
-      })
-
-      test('guards what it read as absent', async () => {
-        let runs = 0
-        const seen = await store.transaction(async (tx) => {
-          const found = await tx.get(at('a'))
-          if (runs++ === 0) await store.create(at('a'), { n: 5 })
-          tx.create(at('b'), { n: found?.data.n ?? 0 })
-          return found?.data.n
-        })
-        expect({ runs, seen, b: await read('b') }).toEqual({ runs: 2, seen: 5, b: { n: 5 } })
-      })
-
-      test('that is overtaken every time ends in CONFLICT and writes nothing', async () => {
-        await store.create(at('a'), { n: 0 })
-        const work = store.transaction(
-          async (tx) => {
-            const found = await tx.get(at('a'))
-            await store.update(at('a'), { n: found!.data.n + 1 }, { ifVersion: found!.version })
-            tx.create(at('b'), { n: 1 })
-          },
-          { maxAttempts: 2 },
-        )
-        expect(await codeOf(work)).toBe('CONFLICT')
-        expect(await read('b')).toBeUndefined()
-      })
-
-      test('sees one state of a document, however often it reads it', async () => {
-        const version = await store.create(at('a'), { n: 1 })
-        let runs = 0
-        const seen = await store.transaction(async (tx) => {
-          const first = await tx.get(at('a'))
-          if (runs++ === 0) await store.update(at('a'), { n: 2 }, { ifVersion: version })
-          return [first!.data.n, (await tx.get(at('a')))!.data.n]
-        })
-        expect(seen[0]).toBe(seen[1])
-      })
-
-      test('has no effect by an error it throws over a state that was overtaken', async () => {
-        const version = await store.create(at('a'), { n: 1 })
-        let runs = 0
-        const answer = await store.transaction(async (tx) => {
-          const found = await tx.get(at('a'))
-          if (runs++ === 0) await store.update(at('a'), { n: 2 }, { ifVersion: version })
-          if (found!.data.n === 1) throw new Error('a state that is gone')
-          return found!.data.n
-        })
-        expect(answer).toBe(2)
-      })
-
-      test('may create what it deletes, and replaces what it updates', async () => {
-        await store.create(at('a'), { n: 1 })
-        await store.transaction(async (tx) => {
-          tx.delete(at('a'))
-          tx.create(at('a'), { n: 2 })
-          tx.update(at('a'), { n: 3 })
-        })
-        expect(await read('a')).toEqual({ n: 3 })
-      })
-
-      test('refuses to update what is absent', async () => {
-        expect(await codeOf(store.transaction(async (tx) => tx.update(at('a'), { n: 1 })))).toBe('MISSING')
-      })
-
-      test('refuses to read after a write', async () => {
-        const work = store.transaction(async (tx) => {
-          tx.create(at('a'), { n: 1 })
-          await tx.get(at('b'))
-        })
-        await expect(work).rejects.toThrow(TypeError)
-      })
-
-      test('refuses calls after its end', async () => {
-        const tx = await store.transaction(async (tx) => tx)
-        expect(() => tx.create(at('a'), { n: 1 })).toThrow(TypeError)
-        await expect(tx.get(at('a'))).rejects.toThrow(TypeError)
-      })
-    })
+    transactionContract({ store: () => store, at, read, versionOf, maxAttempts: engine.maxAttempts })
 
     describe('an expired document', () => {
       beforeEach(async () => {
@@ -411,6 +270,12 @@ export function contract(name: string, engine: Engine): void {
       test('orders by UTF-8 bytes, not by UTF-16', async () => {
         for (const id of ['\ufb01', '\u{1f98a}']) await store.create(ref('odd', id), { n: 1 })
         expect((await store.list('odd', { limit: 2 })).docs.map((doc) => doc.id)).toEqual(['\ufb01', '\u{1f98a}'])
+      })
+
+      test('takes no prefix, and no end of a page, that no id could have', async () => {
+        for (const query of [{ prefix: 'x'.repeat(499) }, { after: 'x'.repeat(501) }, { prefix: '\ud800' }])
+          await expect(store.list('counters', { limit: 1, ...query })).rejects.toThrow(TypeError)
+        expect(await ids({ limit: 1, prefix: '\u754c'.repeat(498) })).toEqual({ ids: [], next: undefined })
       })
 
       test.each([0, -1, 1.5, 1_001])('takes no limit of %p', async (limit) => {

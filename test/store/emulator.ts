@@ -3,19 +3,25 @@ import { missingForFirestore, type RunningFirestore, startFirestore } from '@tan
 
 const { FIRESTORE_EMULATOR_HOST: given, CI } = process.env
 
-/** Why there is no Firestore to test with, if there is none. Where it is not optional, that fails the tests. */
-export const missingFirestore = given === undefined ? missingForFirestore() : undefined
+/** Why there is no Firestore to test with, if there is none. In CI that fails the tests. */
+const missingFirestore = given === undefined ? missingForFirestore() : undefined
 
-/** Skips the tests of Firestore, aloud, on a machine without it. */
+/** Skips tests, aloud, on a machine without Firestore. */
 export function describeFirestore(name: string, body: () => void): void {
   if (missingFirestore === undefined) describe(name, body)
-  else if (CI === undefined) describe.skip(`${name} (skipped: ${missingFirestore})`, body)
-  else {
+  else if (CI === undefined) {
+    // Jest itself is silent about a file that is skipped as a whole
+    process.stderr.write(`Skipped: ${name}. ${missingFirestore}\n`)
+    describe.skip(name, body)
+  } else {
     test(name, () => {
       throw new Error(missingFirestore)
     })
   }
 }
+
+/** Whether the tests start one themselves. */
+export const ownEmulator = given === undefined
 
 /** The emulator of FIRESTORE_EMULATOR_HOST, else one of our own. */
 export async function emulatorForTests(logFile: string): Promise<RunningFirestore> {

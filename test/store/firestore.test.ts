@@ -1,12 +1,14 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningFirestore } from '@tandem/local'
 import { openFirestore, ref, type Store } from '@tandem/store'
-import { codeOf, type Counter, contract } from './contract.ts'
-import { describeFirestore, emulatorForTests, freshProject } from './emulator.ts'
-import { killWriter, race } from './processes.ts'
+import { contract } from './contract.ts'
+import { codeOf, type Counter } from './contract-codes.ts'
+import { describeFirestore, emulatorForTests, freePort, freshProject, ownEmulator } from './emulator.ts'
+import { child, killWriter, race } from './processes.ts'
 import { openWire, type Wire } from './wire.ts'
 
 const START_MS = 90_000
@@ -14,10 +16,11 @@ const START_MS = 90_000
 /** The emulator has its own idea of speed. */
 const CALL_MS = 20_000
 
-describeFirestore('on the emulator', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-firestore-'))
+describeFirestore('the Firestore engine', () => {
+  let folder: string
   let emulator: RunningFirestore
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-firestore-'))
     emulator = await emulatorForTests(join(folder, 'emulator.log'))
   }, START_MS)
   afterAll(async () => {
@@ -71,13 +74,6 @@ describeFirestore('on the emulator', () => {
       expect(Object.keys((await rest('counters/a')).fields).toSorted()).toEqual(['data', 'stamp'])
     })
 
-    test('gets a new version from an update that changes nothing', async () => {
-      const first = await store.create(at, { n: 1 })
-      const second = await store.update(at, { n: 1 }, { ifVersion: first })
-      expect(second).not.toBe(first)
-      expect(await codeOf(store.update(at, { n: 1 }, { ifVersion: first }))).toBe('CONFLICT')
-    })
-
     test('is at no version that another engine gave', async () => {
       await store.create(at, { n: 1 })
       const ifVersion = '17' as Awaited<ReturnType<Store['create']>>
@@ -115,6 +111,8 @@ describeFirestore('on the emulator', () => {
       const overtake = () => store.update(at, { n: 2 }, { ifVersion: version })
       expect(await codeOf(beside('late', overtake))).toBe('CONFLICT')
       expect(await store.get(ref('copies', 'late'))).toBeUndefined()
+      // And it no longer holds the document
+      await store.update(at, { n: 3 }, { ifVersion: (await store.get(at))!.version })
     })
 
     test('is listed in the order of its id, with every character that ids of Firestore cannot have', async () => {
@@ -214,5 +212,15 @@ describeFirestore('on the emulator', () => {
     test('one that is killed leaves what it committed, and nothing half', async () => {
       await killWriter(database(), 5)
     })
+  })
+
+  const testOwn = ownEmulator ? test : test.skip
+  testOwn('the emulator ends with whoever started it, however that ends', async () => {
+    const port = await freePort()
+    const starter = child('starter.ts', String(port))
+    const [said] = await once(starter.stdout!, 'data')
+    expect(String(said)).toBe('true')
+    const answers = async () => fetch(`http://127.0.0.1:${port}/`).then(Boolean, () => false)
+    while (await answers()) await sleep(50)
   })
 })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { openFirestore, openStore, ref, requireDurable, type Store } from '@tandem/store'
-import { codeOf } from './contract.ts'
+import { codeOf } from './contract-codes.ts'
 import { freePort } from './emulator.ts'
 
 const FIRESTORE = { kind: 'firestore', projectId: 'demo-open', databaseId: 'parties' } as const
@@ -77,14 +77,31 @@ describe('on Cloud Run', () => {
   })
 })
 
+/** What a process prints that knows the store, and nothing of this machine's accounts. */
+function printed(script: string): unknown {
+  const args = ['--input-type=module', '-e', script, import.meta.filename]
+  const cwd = resolve(import.meta.dirname, '..')
+  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', METADATA_SERVER_DETECTION: 'none' }
+  return JSON.parse(execFileSync(process.execPath, args, { cwd, env, encoding: 'utf8' }))
+}
+
+test('without credentials Firestore is refused when it is opened, and nothing else falls', () => {
+  const said = printed(`
+    import { openStore } from '@tandem/store'
+    const config = { kind: 'firestore', projectId: 'wallet-production', databaseId: 'parties' }
+    console.log(JSON.stringify(await openStore(config).catch(({ code, message }) => ({ code, message }))))`)
+  expect(said).toEqual({
+    code: 'UNAVAILABLE',
+    message: 'UNAVAILABLE: cannot connect to projects/wallet-production/databases/parties',
+  })
+})
+
 test('whoever does not open Firestore does not load its client', () => {
-  const script = `
+  const loaded = printed(`
     import { createRequire } from 'node:module'
     import { openStore } from '@tandem/store'
     await (await openStore({ kind: 'sqlite', path: ':memory:' })).close()
-    const loaded = Object.keys(createRequire(process.argv[1]).cache)
-    console.log(JSON.stringify(loaded.filter((file) => /google|grpc/.test(file))))`
-  const args = ['--input-type=module', '-e', script, import.meta.filename]
-  const output = execFileSync(process.execPath, args, { cwd: resolve(import.meta.dirname, '..'), encoding: 'utf8' })
-  expect(JSON.parse(output)).toEqual([])
+    const files = Object.keys(createRequire(process.argv[1]).cache)
+    console.log(JSON.stringify(files.filter((file) => /google|grpc/.test(file))))`)
+  expect(loaded).toEqual([])
 })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openStore, ref, type StoreConfig } from '@tandem/store'
 
-const child = (script: string, config: StoreConfig, ...args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, [join(import.meta.dirname, 'children', script), JSON.stringify(config), ...args], {
+export const child = (script: string, ...args: readonly string[]): ChildProcess =>
+  spawn(process.execPath, [join(import.meta.dirname, 'children', script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, METADATA_SERVER_DETECTION: 'none' },
   })
@@ -20,7 +20,9 @@ async function outputOf(process: ChildProcess): Promise<string> {
 
 /** Two processes on one store, both new to it: no update is lost, and each create has one winner. */
 export async function race(config: StoreConfig, rounds: number): Promise<void> {
-  const racers = ['left', 'right'].map((name) => outputOf(child('racer.ts', config, name, String(rounds))))
+  const racers = ['left', 'right'].map((name) =>
+    outputOf(child('racer.ts', JSON.stringify(config), name, String(rounds))),
+  )
   const won = (await Promise.all(racers)).map(Number)
 
   const store = await openStore(config)
@@ -35,7 +37,7 @@ export async function race(config: StoreConfig, rounds: number): Promise<void> {
 /** A writer that is killed after so many commits has left what it committed, and nothing half. */
 export async function killWriter(config: StoreConfig, after: number): Promise<void> {
   let committed = 0
-  const writer = child('writer.ts', config)
+  const writer = child('writer.ts', JSON.stringify(config))
   const closed = once(writer, 'close')
   for await (const line of createInterface({ input: writer.stdout! })) {
     committed = Number(line)

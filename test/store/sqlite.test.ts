@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { openSqlite, ref } from '@tandem/store'
-import { codeOf, contract } from './contract.ts'
+import { contract } from './contract.ts'
+import { codeOf } from './contract-codes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-store-'))
 afterAll(() => rmSync(folder, { recursive: true }))
