@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningFirestore } from '@tandem/local'
-import { openFirestore, ref, type Store } from '@tandem/store'
+import { openFirestore, openStore, ref, type Store } from '@tandem/store'
 import { contract } from './contract.ts'
 import { codeOf, type Counter } from './contract-codes.ts'
 import { describeFirestore, emulatorForTests, freePort, freshProject, ownEmulator } from './emulator.ts'
@@ -136,6 +136,20 @@ describeFirestore('the Firestore engine', () => {
         docs: [{ id: 'h' }],
         next: undefined,
       })
+    })
+
+    test('is in one database, and in no other of the same project', async () => {
+      const config = { kind: 'firestore', projectId: project, emulatorHost: emulator.host } as const
+      const [one, other] = await Promise.all(
+        (['parties', 'presignatures'] as const).map((databaseId) => openStore({ ...config, databaseId })),
+      )
+      await one!.create(at, { n: 1 })
+      expect([await one!.get(at), await other!.get(at), await store.get(at)].map((doc) => doc?.data.n)).toEqual([
+        1,
+        undefined,
+        undefined,
+      ])
+      await Promise.all([one!.close(), other!.close()])
     })
 
     test('is swept up to a limit', async () => {
