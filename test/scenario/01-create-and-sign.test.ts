@@ -117,3 +117,21 @@ test('ten payments at once are all mined, each with a nonce of its own', async (
   expect(new Set(sent.map(({ txHash }) => txHash)).size).toBe(10)
   for (const one of sent) await expectMined(one, wallet)
 })
+
+test('the stock fills by itself: after a wallet is created, and when it is more than half empty', async () => {
+  const device = stack.device('carol', { stock: 4 })
+  const fresh = await device.createWallet('Stocked')
+  const filled = async () => {
+    for (let i = 0; i < 500 && device.presignaturesInStock(fresh) < 4; i++) await new Promise((r) => setTimeout(r, 20))
+    expect(device.presignaturesInStock(fresh)).toBe(4)
+  }
+  await filled()
+
+  for (let i = 0; i < 2; i++) await device.signMessage(fresh, `text ${i}`)
+  expect(device.presignaturesInStock(fresh)).toBe(2)
+  await device.signMessage(fresh, 'one more than half')
+  await filled()
+  await device.close()
+  const { body } = await ask(stack, 'carol', 'GET', `/api/v1/profiles/${fresh.profileId}`)
+  expect(body['presignatures']).toBe(4)
+})

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { base64url, hex } from './fields.ts'
 import { MAX_PRESIGN_BATCH, MAX_PRESIGNATURES } from './limits.ts'
-import { commitReceipt } from './api.ts'
 
 /**
  * What device and Sigpair say around the rounds of a protocol, inside the encrypted channel: small JSON documents, in the
@@ -47,9 +46,7 @@ export type HelloAnswer = z.infer<typeof helloAnswer>
 
 /** Body of the control frame `done`. */
 export const done = z.strictObject({
-  /** keygen: nothing to say beyond "stored". presign: ids now usable. */
+  /** presign: ids now usable; the other operations have nothing to say beyond "stored" */
   presignatures: z.array(base64url(32)).max(MAX_PRESIGN_BATCH).optional(),
-  /** reserved for operations that commit in the dialogue */
-  receipt: commitReceipt.optional(),
 })
 export type Done = z.infer<typeof done>

@@ -9,7 +9,7 @@ export const MAX_NOISE_MESSAGE = 65_535
 /** `ws` drops the socket above this before buffering: one Noise message and nothing more. */
 export const MAX_SOCKET_PAYLOAD = 65_535
 
-/** A ticket is a JWS of about 1 KiB, with a transaction's calldata at most this. */
+/** A ticket is a JWS of about 1 KiB: it names a transaction by its digest. The longest user id fits. */
 export const MAX_TICKET_BYTES = 4_096
 
 /** A dialogue, from the first byte to the final acknowledgement. Cloud Run drains for 10 s; phones lose patience first. */
@@ -51,9 +51,6 @@ export const STRIKE_WINDOW_MS = 24 * 3_600_000
 
 /** A key that nobody commits is forgotten after this. */
 export const PENDING_MS = 24 * 3_600_000
-
-/** BIP-32 path length. */
-export const MAX_PATH = 10
 
 /** Between our services: one call, including the work behind it. */
 export const INTERNAL_CALL_MS = 15_000
