@@ -12,7 +12,7 @@ import {
 } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import { z } from 'zod'
-import type { KmsOptions } from './kms.ts'
+import type { KmsOptions } from './seal/kms.ts'
 
 export type Config = {
   /** who is served: devices over WebSocket, duo-node over internal HTTP, or both */

@@ -1,8 +1,8 @@
-export { type CommitDeps, commitKey } from './commit.ts'
-export { crc32c } from './crc32c.ts'
-export { digestOf, messageDigest, transactionDigest } from './digest.ts'
-export { type EventRouteDeps, eventRoutes } from './event-routes.ts'
-export { relayPairEvents } from './event-relay.ts'
+export { type CommitDeps, commitKey } from './keys/commit.ts'
+export { crc32c } from './seal/crc32c.ts'
+export { digestOf, messageDigest, transactionDigest } from './sign/digest.ts'
+export { type EventRouteDeps, eventRoutes } from './events/event-routes.ts'
+export { relayPairEvents } from './events/event-relay.ts'
 export {
   acknowledgeEvents,
   type EventCursor,
@@ -14,12 +14,12 @@ export {
   type PairEventRecord,
   readEventCursor,
   writeEvent,
-} from './events.ts'
-export { loadIdentity, type SigpairIdentity } from './identity.ts'
-export { type Intended, verifyIntent } from './intent.ts'
-export { authenticate, type AuthDeps, type TrustedService } from './internal-auth.ts'
-export { type InternalDeps, internalRoutes, readinessChecks } from './internal-http.ts'
-export { type KeyView, type LoadedKey, loadForSigning, readKey, type ReadyKey, readyKey } from './key-status.ts'
+} from './events/events.ts'
+export { loadIdentity, type SigpairIdentity } from './keys/identity.ts'
+export { type Intended, verifyIntent } from './keys/intent.ts'
+export { authenticate, type AuthDeps, type TrustedService } from './internal/internal-auth.ts'
+export { type InternalDeps, internalRoutes, readinessChecks } from './internal/internal-http.ts'
+export { type KeyView, type LoadedKey, loadForSigning, readKey, type ReadyKey, readyKey } from './keys/key-status.ts'
 export {
   beginKeygen,
   commitStage,
@@ -27,9 +27,9 @@ export {
   failKeygen,
   type StagedKey,
   stageKey,
-} from './key-store.ts'
-export { createKms, type Kms, type KmsOptions } from './kms.ts'
-export { openCheck, passCheck, poison, recordFailure, strike } from './pair-store.ts'
+} from './keys/key-store.ts'
+export { createKms, type Kms, type KmsOptions } from './seal/kms.ts'
+export { openCheck, passCheck, poison, recordFailure, strike } from './keys/pair-store.ts'
 export {
   consume,
   createUsable,
@@ -38,7 +38,7 @@ export {
   reconcile,
   roomFor,
   type Wanted,
-} from './presignature-store.ts'
+} from './keys/presignature-store.ts'
 export { DEVICE, SIGPAIR } from './parties.ts'
 export type {
   EpochRecord,
@@ -49,7 +49,7 @@ export type {
   Sealed,
   SessionRecord,
 } from './records.ts'
-export { createSealer, type SealContext, type Sealer, type Seals, type SealSession } from './seal.ts'
+export { createSealer, type SealContext, type Sealer, type Seals, type SealSession } from './seal/seal.ts'
 export {
   loadSession,
   loadUnsigned,
@@ -57,6 +57,6 @@ export {
   prepareSession,
   type SessionName,
   storeSignature,
-} from './session-store.ts'
-export { type CompleteSignature, completeSession, type OnlineJob, type Signed } from './sign-session.ts'
+} from './sign/session-store.ts'
+export { type CompleteSignature, completeSession, type OnlineJob, type Signed } from './sign/sign-session.ts'
 export { keyAt, type PairName, pairAt, presignatureAt, runAt, sessionAt, type Stores } from './stores.ts'

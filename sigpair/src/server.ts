@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type Drain, type Handler, listen } from '@tandem/service'
 import { ERRORS, type ErrorCode, limits, type TicketOperation, toProblem, WireError } from '@tandem/wire'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type DeviceSocket, deviceSocket } from './channel-ws.ts'
+import { type DeviceSocket, deviceSocket } from './dialogue/channel-ws.ts'
 import { callerAddress, type GateRules, judge, SUBPROTOCOL } from './gate.ts'
 
 /** Serves one socket to its end, which it also makes; never rejects. `started` says that a dialogue is now running. */

@@ -9,7 +9,7 @@ import type {
   SealedIdentity,
   SessionRecord,
 } from './records.ts'
-import type { Sealer } from './seal.ts'
+import type { Sealer } from './seal/seal.ts'
 
 /** What everything that stores works on. Which database holds what, and why: docs/spec/storage.md, section 1. */
 export type Stores = {

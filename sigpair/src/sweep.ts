@@ -1,5 +1,5 @@
 import type { Log } from '@tandem/service'
-import { deliverOutbox } from './audit-outbox.ts'
+import { deliverOutbox } from './audit/audit-outbox.ts'
 import type { Stores } from './stores.ts'
 
 type Swept = Pick<Stores, 'parties' | 'presignatures' | 'now'>

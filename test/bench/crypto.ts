@@ -1,7 +1,7 @@
 import { native } from '@tandem/ec-native'
 import { type Backend, encodePair, encodeShare, type KeygenResult, noble } from '@tandem/ecdsa'
 import { randomScalar } from '../../shared/ecdsa/src/math/scalar.ts'
-import { createSealer } from '../../sigpair/src/seal.ts'
+import { createSealer } from '../../sigpair/src/seal/seal.ts'
 import { median, medianMs, progress, type Row } from './measure.ts'
 import { generate, open, presignBoth, rng, signOnline } from './parties.ts'
 

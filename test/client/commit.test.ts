@@ -1,6 +1,6 @@
 import { commitStatement, encodeShare, verifyPossession } from '@tandem/ecdsa'
 import { type CommitReceipt, fromHex, toHex } from '@tandem/wire'
-import { checkReceipt, clientShareOf } from '../../shared/client/src/commit.ts'
+import { checkReceipt, clientShareOf } from '../../shared/client/src/wallet/commit.ts'
 import { defaultPlatform } from '../../shared/client/src/platform.ts'
 import { fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'

@@ -1,8 +1,8 @@
 import { partyIndex, sessionId } from '@tandem/rounds'
 import { memoryVault } from '@tandem/client'
 import { limits } from '@tandem/wire'
-import { poison, recordCheck } from '../../shared/client/src/journal.ts'
-import { loadWallet, saveWallet, type WalletRecord } from '../../shared/client/src/wallet-record.ts'
+import { poison, recordCheck } from '../../shared/client/src/vault/journal.ts'
+import { loadWallet, saveWallet, type WalletRecord } from '../../shared/client/src/vault/wallet-record.ts'
 
 const epoch = { epoch: 0, stageId: `0x${'11'.repeat(32)}`, share: Uint8Array.of(1, 2), pair: Uint8Array.of(3, 4, 5) }
 const record: WalletRecord = {

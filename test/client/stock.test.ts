@@ -1,5 +1,5 @@
 import { limits } from '@tandem/wire'
-import { createStock } from '../../shared/client/src/stock.ts'
+import { createStock } from '../../shared/client/src/wallet/stock.ts'
 
 test('a presignature can be taken once, the oldest first', () => {
   const stock = createStock<string>(() => 0)

@@ -7,7 +7,7 @@ import {
   messageDigest,
   transactionDigest,
   verifies,
-} from '../../shared/client/src/transaction.ts'
+} from '../../shared/client/src/wallet/transaction.ts'
 
 const TO = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const tx: UnsignedTx = {

@@ -3,10 +3,14 @@ import { native } from '@tandem/ec-native'
 import { type Backend } from '../../shared/ecdsa/src/math/backend.ts'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import { fromBytesBE, mod, q } from '../../shared/ecdsa/src/math/scalar.ts'
-import { presign } from '../../shared/ecdsa/src/presign.ts'
-import { decodePresignature, encodePresignature, type Presignature } from '../../shared/ecdsa/src/presignature.ts'
-import { agreeOnNonce } from '../../shared/ecdsa/src/signing-rounds.ts'
-import { startSigning } from '../../shared/ecdsa/src/signing-session.ts'
+import { presign } from '../../shared/ecdsa/src/signing/presign.ts'
+import {
+  decodePresignature,
+  encodePresignature,
+  type Presignature,
+} from '../../shared/ecdsa/src/signing/presignature.ts'
+import { agreeOnNonce } from '../../shared/ecdsa/src/signing/signing-rounds.ts'
+import { startSigning } from '../../shared/ecdsa/src/signing/signing-session.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { referenceRounds } from '../helpers/reference/sign.ts'
 import { seeded } from '../helpers/rng.ts'

@@ -1,5 +1,5 @@
 import { PVE_ROWS, pveDecrypt, pveVerify, q } from '@tandem/ecdsa'
-import { challengeOf, type HashedRow, openRun, type PveRun } from '../../shared/ecdsa/src/pve-row.ts'
+import { challengeOf, type HashedRow, openRun, type PveRun } from '../../shared/ecdsa/src/backup/pve-row.ts'
 import { atOnce } from '../helpers/at-once.ts'
 import { fast } from '../helpers/backends.ts'
 import { goldenBackup } from '../helpers/golden-backup.ts'

@@ -8,7 +8,7 @@ import {
   lowS,
   SIGNATURE_BYTES,
   toDer,
-} from '../../shared/ecdsa/src/signature.ts'
+} from '../../shared/ecdsa/src/signing/signature.ts'
 
 const scalar = fc.oneof(
   fc.bigInt({ min: 1n, max: q - 1n }),

@@ -6,7 +6,7 @@ import { q, randomScalar, toBytes32 } from '../../shared/ecdsa/src/math/scalar.t
 import { pprfReceive, pprfSend } from '../../shared/ecdsa/src/multiply/pprf.ts'
 import { type OpenPair, openPair } from '../../shared/ecdsa/src/pair.ts'
 import type { KeyShare, PairSetup } from '../../shared/ecdsa/src/share.ts'
-import type { SigningKey } from '../../shared/ecdsa/src/signing-session.ts'
+import type { SigningKey } from '../../shared/ecdsa/src/signing/signing-session.ts'
 import { dealBaseOts } from './multiply.ts'
 
 /** What a trusted dealer hands out: the result of a key generation without its second of base OT. */

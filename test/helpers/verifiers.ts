@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { native } from '@tandem/ec-native'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'
-import { type Signature, toDer } from '../../shared/ecdsa/src/signature.ts'
+import { type Signature, toDer } from '../../shared/ecdsa/src/signing/signature.ts'
 
 /** SubjectPublicKeyInfo of a compressed secp256k1 point, up to the point. */
 const SPKI = Buffer.from('3036301006072a8648ce3d020106052b8104000a032200', 'hex')

@@ -1,5 +1,5 @@
 import { type Message, type PartyIndex, partyIndex, ProtocolAbort, sessionId } from '@tandem/rounds'
-import { presign } from '../../shared/ecdsa/src/presign.ts'
+import { presign } from '../../shared/ecdsa/src/signing/presign.ts'
 import { fast as backend } from '../helpers/backends.ts'
 import { type DealtKey, dealtKey } from '../helpers/dealt-key.ts'
 import { seeded } from '../helpers/rng.ts'

@@ -1,6 +1,6 @@
 import { partyIndex, ProtocolAbort, sessionId, UsageError } from '@tandem/rounds'
 import * as fc from 'fast-check'
-import { checkSignature, combine } from '../../shared/ecdsa/src/assemble.ts'
+import { checkSignature, combine } from '../../shared/ecdsa/src/signing/assemble.ts'
 import type { Backend, Point } from '../../shared/ecdsa/src/math/backend.ts'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import { fromBytesBE, mod, q, toBytes32 } from '../../shared/ecdsa/src/math/scalar.ts'
@@ -11,8 +11,8 @@ import {
   type OnlineMessage,
   onlineShare,
   type SigningTarget,
-} from '../../shared/ecdsa/src/online.ts'
-import { decodePresignature, encodePresignature } from '../../shared/ecdsa/src/presignature.ts'
+} from '../../shared/ecdsa/src/signing/online.ts'
+import { decodePresignature, encodePresignature } from '../../shared/ecdsa/src/signing/presignature.ts'
 import { fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { inverse } from '../helpers/reference/curve.ts'

@@ -4,7 +4,7 @@ import { decodeShare } from '@tandem/ecdsa'
 import { fromHex } from '@tandem/wire'
 import { encodeBase58, HDNodeWallet, parseEther, verifyMessage } from 'ethers'
 import { verifyTwice, verifyWithOpenSsl } from '../../infra/local/src/verify-twice.ts'
-import { loadWallet } from '../../shared/client/src/wallet-record.ts'
+import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from '../helpers/backends.ts'
 import { ask, startTestStack, type TestStack } from '../helpers/stack.ts'
 

@@ -17,7 +17,7 @@ import {
 } from '@tandem/wire'
 import { parseEther, verifyMessage } from 'ethers'
 import { WebSocketServer } from 'ws'
-import { transactionDigest } from '../../shared/client/src/transaction.ts'
+import { transactionDigest } from '../../shared/client/src/wallet/transaction.ts'
 import { bareDevice } from '../helpers/bare-device.ts'
 import { converse, createDevice, type Device } from '../helpers/device.ts'
 import { lyingBackend, type LyingBackend } from '../helpers/lying-backend.ts'

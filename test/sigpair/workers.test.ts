@@ -5,7 +5,7 @@ import { encodePresignature, encodeSignatureShare, onlineShare, type Presignatur
 import { keyId, ProtocolAbort, sessionId } from '@tandem/rounds'
 import { completeSession, type SessionRecord } from '@tandem/sigpair'
 import { toBase64url } from '@tandem/wire'
-import { createPool, type Pool } from '../../sigpair/src/pool.ts'
+import { createPool, type Pool } from '../../sigpair/src/compute/pool.ts'
 import { fast } from '../helpers/backends.ts'
 import { createDevice } from '../helpers/device.ts'
 import { dial, rng, type SigpairProcess, spawnSigpair, startTestSigpair } from '../helpers/sigpair.ts'

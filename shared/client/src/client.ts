@@ -1,15 +1,15 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
 import { createApi } from './api.ts'
-import { createWallet, resumeWallets, type Wallet, walletOf } from './create-wallet.ts'
+import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
 import { createDevice } from './device.ts'
-import { type PaymentRequest, type Sent, sendTransaction, signMessage } from './pay.ts'
+import { type PaymentRequest, type Sent, sendTransaction, signMessage } from './wallet/pay.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
 import { defaultPlatform, type Platform } from './platform.ts'
-import { fillPresignatures } from './presignatures.ts'
-import type { OnProgress } from './run-host.ts'
-import { createStock } from './stock.ts'
-import type { Vault } from './vault.ts'
-import { loadWallets } from './wallet-record.ts'
+import { fillPresignatures } from './wallet/presignatures.ts'
+import type { OnProgress } from './dialogue/run-host.ts'
+import { createStock } from './wallet/stock.ts'
+import type { Vault } from './vault/vault.ts'
+import { loadWallets } from './vault/wallet-record.ts'
 
 export type TandemOptions = {
   /** where the backend listens, without a trailing slash */

@@ -1,12 +1,12 @@
 import type { Backend } from '@tandem/ecdsa'
 import type { Api } from './api.ts'
-import { type Dialogue, openDialogue } from './dialogue.ts'
+import { type Dialogue, openDialogue } from './dialogue/dialogue.ts'
 import { createIdentity, type DeviceIdentity, openIdentity } from './identity.ts'
 import { checkPin, type Pin, type PinnedKeys, type TRUST_ON_FIRST_USE } from './pin.ts'
 import type { Platform } from './platform.ts'
-import type { OnProgress } from './run-host.ts'
+import type { OnProgress } from './dialogue/run-host.ts'
 import type { Hello, TicketRequest } from '@tandem/wire'
-import type { Vault } from './vault.ts'
+import type { Vault } from './vault/vault.ts'
 
 /** Everything the operations of this device share. */
 export type Device = {

@@ -1,7 +1,7 @@
-export { keygen } from './keygen.ts'
-export type { KeygenSetup } from './keygen-session.ts'
-export { refresh } from './refresh.ts'
-export type { RefreshSetup } from './refresh-session.ts'
+export { keygen } from './keygen/keygen.ts'
+export type { KeygenSetup } from './keygen/keygen-session.ts'
+export { refresh } from './refresh/refresh.ts'
+export type { RefreshSetup } from './refresh/refresh-session.ts'
 export type { Backend, Point } from './math/backend.ts'
 export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'
@@ -24,8 +24,8 @@ export {
   type Stage,
   shareHolds,
 } from './share-codec.ts'
-export { ackMessage, type StagingDeps, type StagingProtocol } from './staging-session.ts'
-export { checkSignature, combine, type RecoveryRange } from './assemble.ts'
+export { ackMessage, type StagingDeps, type StagingProtocol } from './staging/staging-session.ts'
+export { checkSignature, combine, type RecoveryRange } from './signing/assemble.ts'
 export { type ChildKey, derive, encodePath, type ExtendedKey, MAX_PATH_LENGTH } from './derive.ts'
 export {
   type CurrentKey,
@@ -36,13 +36,20 @@ export {
   SHARE_BYTES,
   type SignatureShare,
   type SigningTarget,
-} from './online.ts'
+} from './signing/online.ts'
 export { type OpenPair, openPair } from './pair.ts'
-export { presign } from './presign.ts'
-export { decodePresignature, encodePresignature, type NonceShare, type Presignature } from './presignature.ts'
-export { type InteractiveSession, sign } from './sign.ts'
-export { decodeSignature, encodeSignature, fromDer, type Signature, SIGNATURE_BYTES, toDer } from './signature.ts'
-export type { SigningDeps, SigningKey, SigningSession } from './signing-session.ts'
+export { presign } from './signing/presign.ts'
+export { decodePresignature, encodePresignature, type NonceShare, type Presignature } from './signing/presignature.ts'
+export { type InteractiveSession, sign } from './signing/sign.ts'
+export {
+  decodeSignature,
+  encodeSignature,
+  fromDer,
+  type Signature,
+  SIGNATURE_BYTES,
+  toDer,
+} from './signing/signature.ts'
+export type { SigningDeps, SigningKey, SigningSession } from './signing/signing-session.ts'
 export {
   abortStatement,
   commitStatement,
@@ -51,11 +58,11 @@ export {
   provePossession,
   statusStatement,
   verifyPossession,
-} from './commit.ts'
-export { type BackupPurpose, type BackupStatement, backupHash, backupKey, backupStatement } from './backup.ts'
-export { pveDecrypt, pveEncrypt, pveVerify } from './pve.ts'
-export { PVE_BYTES, PVE_ROWS } from './pve-row.ts'
-export { combineShares, type RecoveredKey, shareOfPeer } from './recovery.ts'
+} from './staging/commit.ts'
+export { type BackupPurpose, type BackupStatement, backupHash, backupKey, backupStatement } from './backup/backup.ts'
+export { pveDecrypt, pveEncrypt, pveVerify } from './backup/pve.ts'
+export { PVE_BYTES, PVE_ROWS } from './backup/pve-row.ts'
+export { combineShares, type RecoveredKey, shareOfPeer } from './backup/recovery.ts'
 export {
   abortStage,
   acknowledgeStage,
@@ -73,6 +80,6 @@ export {
   type ServerKey,
   type ServerStage,
   storeStage,
-} from './stage.ts'
+} from './staging/stage.ts'
 export { H2S, type Sha2, TH } from './math/hash.ts'
 export { selfTest } from './multiply/self-test.ts'

@@ -4,7 +4,7 @@ import { concat, equalBytes, le32, split } from './math/bytes.ts'
 import type { Sha2 } from './math/hash.ts'
 import { decodePoint, POINT_BYTES, sumPoints } from './math/points.ts'
 import { decodeScalar } from './math/scalar.ts'
-import { directionOf } from './pairing.ts'
+import { directionOf } from './staging/pairing.ts'
 import { hideSecrets, type KeygenResult, type KeyShare, type PairSetup } from './share.ts'
 
 // How a share rests. One encoding, of one length, per version; sealing (encryption and authentication) is the host's.

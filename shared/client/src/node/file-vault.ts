@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TandemError } from '../errors.ts'
-import type { Vault } from '../vault.ts'
+import type { Vault } from '../vault/vault.ts'
 
 /**
  * One encrypted file per value: version(1) ‖ iv(12) ‖ ciphertext ‖ tag(16), AES-256-GCM, the name as associated data.

@@ -1,0 +1,93 @@
+import {
+  type Backend,
+  decodeStage,
+  encodeShare,
+  encodePair,
+  type KeygenResult,
+  keygen,
+  openPair,
+  type PairSetup,
+  presign,
+  type Stage,
+} from '@tandem/ecdsa'
+import { keyId as asKeyId, type PartyIndex, sessionId } from '@tandem/rounds'
+import { fromHex } from '@tandem/wire'
+import { DEVICE, type Dialogue, SIGPAIR } from './dialogue.ts'
+import { TandemError } from '../errors.ts'
+import type { DeviceIdentity } from '../identity.ts'
+import type { PinnedKeys } from '../pin.ts'
+import type { Platform } from '../platform.ts'
+import { type OnProgress, runOnDevice } from './run-host.ts'
+import type { DeviceEpoch } from '../vault/wallet-record.ts'
+
+export type KeygenRun = {
+  readonly platform: Platform
+  readonly backend: Backend
+  readonly device: DeviceIdentity
+  readonly keys: PinnedKeys
+  readonly keyId: string
+  /** makes the stage durable; resolves before our acknowledgement leaves */
+  readonly stage: (epoch: DeviceEpoch, publicKey: Uint8Array) => Promise<void>
+  readonly onProgress: OnProgress
+}
+
+/**
+ * Key generation, then one presign on the new pair that both sides throw away: a setup that does not sign is found now,
+ * not when money waits for it. Returns once Sigpair has confirmed that it stored its half.
+ *
+ * Source: docs/spec/flows.md 3.3–3.5.
+ */
+export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promise<KeygenResult> {
+  const { platform, backend, device, keys, onProgress } = run
+  const stageId = dialogue.answer.stageId
+  if (stageId === undefined) throw new TandemError('ANSWER_REFUSED', 'Sigpair named no stage for the new key.')
+
+  const setup = {
+    keyId: asKeyId(fromHex(run.keyId)),
+    self: DEVICE,
+    threshold: 2,
+    identities: [device.identity, keys.identity],
+  }
+  const deps = { backend, rng: platform.random, sign: device.sign }
+  const result = await runOnDevice(platform, dialogue, keygen(setup, deps), {
+    record: async (entry) => {
+      if (entry.entry !== 'store') return
+      const staged = decodeStage(backend, entry.bytes)
+      await run.stage(epochOf(backend, stageId, staged), staged.share.publicKey)
+    },
+    onRound: (round) => {
+      onProgress({ step: 'keygen', round })
+    },
+  })
+  await rehearse(dialogue, run, result, stageId)
+
+  dialogue.sendControl('stored')
+  await dialogue.receiveControl('done')
+  return result
+}
+
+function epochOf(backend: Backend, stageId: string, { share, pairs }: Stage): DeviceEpoch {
+  return { epoch: share.epoch, stageId, share: encodeShare(backend, share), pair: encodePair(backend, onlyPair(pairs)) }
+}
+
+function onlyPair(pairs: readonly PairSetup[]): PairSetup {
+  const [pair] = pairs
+  if (pair === undefined) throw new TandemError('ANSWER_REFUSED', 'The new key has no pair.')
+  return pair
+}
+
+async function rehearse(dialogue: Dialogue, run: KeygenRun, { share, pairs }: Stage, stageId: string): Promise<void> {
+  const { platform, backend, onProgress } = run
+  const key = {
+    share,
+    pairs: new Map<PartyIndex, ReturnType<typeof openPair>>([[SIGPAIR, openPair(backend, onlyPair(pairs))]]),
+  }
+  const session = { sigid: sessionId(fromHex(stageId)), signers: [DEVICE, SIGPAIR] }
+  await runOnDevice(platform, dialogue, presign(session, key, { backend, rng: platform.random }), {
+    // Nothing long-lived is at stake yet: a failed check discards the whole stage.
+    record: async () => undefined,
+    onRound: (round) => {
+      onProgress({ step: 'rehearsal', round })
+    },
+  })
+}

@@ -1,0 +1,246 @@
+import { type Channel, type Message, type PartyIndex, ProtocolAbort, partyIndex, sessionId } from '@tandem/rounds'
+import {
+  CONTROL,
+  type ControlName,
+  canonicalJson,
+  decodeFrame,
+  ERRORS,
+  encodeFrame,
+  errorOfClose,
+  type Frame,
+  fromUtf8,
+  type Hello,
+  type HelloAnswer,
+  helloAnswer,
+  limits,
+  type SecureChannel,
+  startHandshake,
+  toHex,
+  utf8,
+  WireError,
+} from '@tandem/wire'
+import { TandemError } from '../errors.ts'
+import type { DeviceIdentity } from '../identity.ts'
+import type { PinnedKeys } from '../pin.ts'
+import type { Platform, Socket } from '../platform.ts'
+
+/** Party indices of the pair: fixed for every key. */
+export const DEVICE = partyIndex(1)
+export const SIGPAIR = partyIndex(2)
+
+/** Frames that may wait unread. Sigpair is never more than a round and its final word ahead. */
+const MAX_WAITING = 4
+
+/** One encrypted conversation with Sigpair: a channel for the rounds, and the words around them. */
+export type Dialogue = {
+  readonly answer: HelloAnswer
+  readonly channel: Channel
+  readonly sendControl: (name: ControlName, body?: object) => void
+  readonly receiveControl: (name: ControlName) => Promise<unknown>
+  readonly close: () => void
+}
+
+export type DialogueRequest = {
+  /** ws(s)://host:port */
+  readonly sigpairUrl: string
+  readonly keys: PinnedKeys
+  readonly device: DeviceIdentity
+  readonly ticket: string
+  readonly hello: Hello
+}
+
+/**
+ * Connects, authenticates both sides, and hands over ticket and hello.
+ *
+ * @throws {TandemError} `NETWORK` without an answer in time; `PIN_MISMATCH` when Sigpair is not the pinned one;
+ *         otherwise the code Sigpair closed the socket with
+ */
+export async function openDialogue(platform: Platform, request: DialogueRequest): Promise<Dialogue> {
+  const { hello, device, keys } = request
+  const inbox = createInbox(platform.connect(`${request.sigpairUrl}/v1/${hello.op}`, 'tandem.v1'))
+  const cancel = platform.after(limits.DIALOGUE_MS, () => {
+    inbox.fail(new TandemError('NETWORK', 'The dialogue with Sigpair took too long; try again.'))
+  })
+  try {
+    await inbox.opened
+    const handshake = startHandshake({
+      operation: hello.op,
+      sigpairKey: keys.exchange,
+      deviceStatic: { secretKey: device.exchangeSecret, publicKey: device.exchange },
+      identity: device.identity,
+      certificate: device.certificate,
+      ticket: request.ticket,
+      hello: utf8(canonicalJson(hello)),
+      rng: platform.random,
+    })
+    inbox.send(handshake.message1)
+    const { answer, channel } = handshake.finish(await inbox.next())
+    return dialogueOver(inbox, channel, checkAnswer(answer, keys), cancel)
+  } catch (cause) {
+    cancel()
+    inbox.close()
+    throw asTandemError(cause)
+  }
+}
+
+function dialogueOver(inbox: Inbox, secure: SecureChannel, answer: HelloAnswer, cancel: () => void): Dialogue {
+  const send = (frame: Frame) => {
+    inbox.send(secure.seal(encodeFrame(frame)))
+  }
+  const nextFrame = async () => decodeFrame(secure.open(await inbox.next()))
+  return {
+    answer,
+    channel: {
+      send: async (message) => {
+        send(message)
+      },
+      receive: async (from, signal) => toMessage(await orAborted(nextFrame(), signal), from),
+    },
+    sendControl: (name, body = {}) => {
+      send({
+        protocol: 'control',
+        round: CONTROL[name],
+        from: DEVICE,
+        to: SIGPAIR,
+        sid: ZERO,
+        epoch: 0,
+        body: utf8(canonicalJson(body)),
+      })
+    },
+    receiveControl: async (name) => {
+      const frame = await nextFrame()
+      if (frame.protocol !== 'control' || frame.round !== CONTROL[name]) {
+        throw new TandemError('ANSWER_REFUSED', `Sigpair should have said "${name}".`)
+      }
+      return JSON.parse(fromUtf8(frame.body)) as unknown
+    },
+    close: () => {
+      cancel()
+      secure.close()
+      inbox.close()
+    },
+  }
+}
+
+const ZERO = new Uint8Array(32)
+
+function toMessage(frame: Frame, from: PartyIndex): Message {
+  if (frame.protocol === 'control') throw new ProtocolAbort('MISMATCH', frame.round, [from])
+  const { protocol, round, epoch, body } = frame
+  return {
+    protocol,
+    round,
+    epoch,
+    body,
+    sid: sessionId(frame.sid),
+    from: partyIndex(frame.from),
+    to: partyIndex(frame.to),
+  }
+}
+
+function checkAnswer(bytes: Uint8Array, keys: PinnedKeys): HelloAnswer {
+  const parsed = helloAnswer.safeParse(JSON.parse(fromUtf8(bytes)))
+  if (!parsed.success)
+    throw new TandemError('ANSWER_REFUSED', 'Sigpair answered something that is not of its own schema.')
+  if (parsed.data.identity.toLowerCase() !== toHex(keys.identity)) {
+    throw new TandemError('PIN_MISMATCH', 'Sigpair has another identity than the pinned one; nothing was signed.')
+  }
+  return parsed.data
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(new TandemError('NETWORK', 'Sigpair was silent for too long.'))
+    }
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', stop)
+    })
+  })
+}
+
+type Inbox = {
+  readonly opened: Promise<void>
+  readonly send: (bytes: Uint8Array) => void
+  readonly next: () => Promise<Uint8Array>
+  readonly fail: (error: Error) => void
+  readonly close: () => void
+}
+
+/** Messages in order, waiting ones bounded; after the first failure every read rejects with it. */
+function createInbox(socket: Socket): Inbox {
+  const waiting: Uint8Array[] = []
+  let reader: { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void } | undefined
+  let failure: Error | undefined
+  let rejectOpened: (error: Error) => void = () => undefined
+
+  const fail = (error: Error) => {
+    if (failure !== undefined) return
+    failure = error
+    reader?.reject(error)
+    rejectOpened(error)
+    socket.close()
+  }
+  const opened = new Promise<void>((resolve, reject) => {
+    socket.onopen = () => {
+      resolve()
+    }
+    rejectOpened = reject
+  })
+  opened.catch(() => undefined)
+  socket.binaryType = 'arraybuffer'
+  socket.onmessage = ({ data }) => {
+    if (!(data instanceof ArrayBuffer)) fail(new WireError('FRAME_INVALID'))
+    else if (reader !== undefined) {
+      reader.resolve(new Uint8Array(data))
+      reader = undefined
+    } else if (waiting.length >= MAX_WAITING) fail(new WireError('FRAME_INVALID', 'too many frames'))
+    else waiting.push(new Uint8Array(data))
+  }
+  socket.onerror = () => {
+    fail(new TandemError('NETWORK', 'Sigpair cannot be reached; check the connection and repeat.'))
+  }
+  socket.onclose = ({ code, reason }) => {
+    fail(closed(code, reason))
+  }
+  return {
+    opened,
+    send: (bytes) => {
+      if (failure !== undefined) throw failure
+      socket.send(bytes)
+    },
+    next: async () => {
+      const first = waiting.shift()
+      if (first !== undefined) return first
+      if (failure !== undefined) throw failure
+      return new Promise<Uint8Array>((resolve, reject) => {
+        reader = { resolve, reject }
+      })
+    },
+    fail,
+    close: () => {
+      fail(new TandemError('NETWORK', 'The dialogue is over.'))
+    },
+  }
+}
+
+function closed(code: number, reason: string): Error {
+  const error = errorOfClose(code)
+  if (error === undefined) return new TandemError('NETWORK', 'Sigpair closed the connection; try again.')
+  const details = reason.startsWith('Round ') ? { details: reason.slice(0, 60) } : {}
+  return new TandemError(error, ERRORS[error].message, details)
+}
+
+/** One error family outside: what a service or the wire said, or what we refused. */
+export function asTandemError(cause: unknown): unknown {
+  if (cause instanceof WireError) {
+    // The handshake fails to open only if the answer does not come from the pinned key.
+    if (cause.code === 'UNAUTHENTICATED') {
+      return new TandemError('PIN_MISMATCH', 'Whoever answered does not hold the pinned Sigpair key.', { cause })
+    }
+    return new TandemError(cause.code, cause.message, { cause })
+  }
+  return cause
+}

@@ -1,0 +1,68 @@
+import { type JournalEntry, ProtocolAbort, type Protocol, run, type RunHost } from '@tandem/rounds'
+import { ERRORS, limits } from '@tandem/wire'
+import type { Dialogue } from './dialogue.ts'
+import { TandemError } from '../errors.ts'
+import type { Platform } from '../platform.ts'
+
+/** Tells an app how far a long operation is. */
+export type Progress = {
+  readonly step: 'ticket' | 'keygen' | 'rehearsal' | 'commit' | 'presign' | 'prepare' | 'sign' | 'submit'
+  readonly round?: number
+}
+export type OnProgress = (progress: Progress) => void
+
+/** A key that signs, as ecdsa takes it, and where its journal entries go. */
+export type RunOptions = {
+  readonly record: (entry: JournalEntry) => Promise<void>
+  readonly onRound?: (round: number) => void
+  /** the OT check failed: destroy the pair, durably, before anybody is told */
+  readonly onBan?: () => Promise<void>
+}
+
+/**
+ * Runs the device's side of one protocol over a dialogue.
+ *
+ * @throws {TandemError} `MPC_SIGNING_FAILED` with `Round n timeout` for a silent Sigpair; `PROTOCOL_ABORTED` for every
+ *         failed check: whatever was staged is then worthless
+ */
+export async function runOnDevice<Out>(
+  platform: Platform,
+  dialogue: Dialogue,
+  protocol: Protocol<Out>,
+  { record, onRound, onBan }: RunOptions,
+): Promise<Out> {
+  const { channel } = dialogue
+  const host: RunHost = {
+    channel: {
+      send: async (message) => {
+        onRound?.(message.round)
+        return channel.send(message)
+      },
+      receive: async (from, signal) => channel.receive(from, signal),
+    },
+    record,
+    breathe: platform.breathe,
+    after: platform.after,
+    roundMs: limits.ROUND_MS,
+    signal: new AbortController().signal,
+  }
+  try {
+    return await run(protocol, host)
+  } catch (cause) {
+    if (cause instanceof ProtocolAbort && cause.verdict === 'ban') await onBan?.()
+    dialogue.close()
+    throw cause instanceof ProtocolAbort ? abortError(cause) : cause
+  }
+}
+
+function abortError(abort: ProtocolAbort): TandemError {
+  if (abort.code === 'SILENT_PEER') {
+    return new TandemError('MPC_SIGNING_FAILED', ERRORS.MPC_SIGNING_FAILED.message, {
+      details: `Round ${abort.round} timeout`,
+      cause: abort,
+    })
+  }
+  return new TandemError('PROTOCOL_ABORTED', 'A check on what Sigpair sent failed; nothing was signed.', {
+    cause: abort,
+  })
+}

@@ -1,0 +1,41 @@
+import { type PartyIndex, partyIndex, sessionId, UsageError } from '@tandem/rounds'
+import { le32 } from '../math/bytes.ts'
+import { TH } from '../math/hash.ts'
+import { POINT_BYTES } from '../math/points.ts'
+import type { KeyShare } from '../share.ts'
+import type { StagingDeps, StagingSession } from '../staging/staging-session.ts'
+
+/** What the parties agreed on before they met. */
+export type RefreshSetup = {
+  /** our share of the epoch that is to be replaced; a restored one names the new identities */
+  readonly share: KeyShare
+  /** 32 fresh bytes of the party that opened the run, never used before */
+  readonly stageId: Uint8Array
+}
+
+export type RefreshSession = StagingSession & Pick<RefreshSetup, 'share'>
+
+const LAST_EPOCH = 0xffff_ffff
+
+/** @throws {UsageError} if the setup is not one every honest party could have */
+export function openRefresh({ share, stageId }: RefreshSetup, deps: StagingDeps): RefreshSession {
+  const { self, threshold, parties, identities, publicKey, publicShares, chainCode } = share
+  if (threshold !== parties) throw new UsageError('only additive shares exist: all parties must sign')
+  if (stageId.length !== 32) throw new UsageError('a stage id is 32 bytes')
+  if (share.epoch >= LAST_EPOCH) throw new UsageError('the key is out of epochs')
+  const epoch = share.epoch + 1
+  const everyone = Array.from({ length: parties }, (_, i): PartyIndex => partyIndex(i + 1))
+  const view = [share.ssid, le32(epoch), stageId, publicKey, ...publicShares, chainCode]
+  return {
+    ...deps,
+    protocol: 'refresh',
+    sid: sessionId(TH(deps.backend, 'rf/sid', ...view)),
+    epoch,
+    self,
+    share,
+    identities,
+    peers: everyone.filter((j) => j !== self),
+    openingBytes: POINT_BYTES * (parties - 1) + 32,
+    secrets: { ephemeral: [], lasting: [] },
+  }
+}

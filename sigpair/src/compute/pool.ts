@@ -1,0 +1,70 @@
+import { availableParallelism } from 'node:os'
+import type { MessagePort } from 'node:worker_threads'
+import type { Backend } from '@tandem/ecdsa'
+import { ProtocolAbort } from '@tandem/rounds'
+import { Piscina } from 'piscina'
+import type { Completion, Job } from './port-messages.ts'
+import type { CompleteSignature } from '../sign/sign-session.ts'
+
+/** Short tasks must find a place however many dialogues wait for silent devices. */
+const SPARE_TASKS = 64
+
+export type PoolOptions = {
+  /** dialogues at once */
+  readonly dialogues: number
+  /** undefined: one per core but the one that serves sockets and stores */
+  readonly threads?: number | undefined
+  /** a thread ended that nobody waited for; another takes its place */
+  readonly lost?: (cause: Error) => void
+}
+
+/** The threads that compute. A dialogue that waits for its device costs them memory, not time. */
+export type Pool = {
+  /** Which curve arithmetic they use. @throws {Error} if it does not give the known answers */
+  readonly probe: () => Promise<Backend['name']>
+  /** Resolves when the computation has said over `port` how it ended; rejects if its thread died. */
+  readonly dialogue: (task: { readonly port: MessagePort; readonly job: Job }) => Promise<void>
+  /**
+   * Our share of a signature from a consumed presignature, added to the device's and verified.
+   *
+   * @returns r ‖ s ‖ recovery id, 65 bytes
+   * @throws {ProtocolAbort} if the device's share is malformed or the sum is no signature
+   */
+  readonly completeSignature: CompleteSignature
+  readonly close: () => Promise<void>
+}
+
+export function createPool(options: PoolOptions): Pool {
+  const { dialogues, threads = Math.max(1, availableParallelism() - 1), lost = () => {} } = options
+  const pool = new Piscina({
+    filename: new URL('./worker.ts', import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: dialogues + SPARE_TASKS,
+    // A thread asleep in Atomics.wait hears neither its ports nor its timers.
+    atomics: 'disabled',
+    // Only config.ts reads the environment.
+    env: {},
+  })
+  pool.on('error', lost)
+  return {
+    probe: () => pool.run(undefined, { name: 'probe' }),
+    dialogue: (task) => pool.run(task, { name: 'dialogue', transferList: [task.port, ...secretsOf(task.job)] }),
+    completeSignature: async (job) => {
+      const completion: Completion = await pool.run(job, {
+        name: 'completeSignature',
+        transferList: [job.presignature.buffer as ArrayBuffer],
+      })
+      if (completion.status === 'done') return completion.signature
+      const { code, round, culprits } = completion.abort
+      throw new ProtocolAbort(code, round, culprits)
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+/** Transferred, not copied: afterwards this thread holds no share. */
+function secretsOf(job: Job): ArrayBuffer[] {
+  if (job.op === 'keygen') return []
+  return [job.key.share, job.key.pair].map((bytes) => bytes.buffer as ArrayBuffer)
+}

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Log } from '@tandem/service'
+import { WireError } from '@tandem/wire'
+import type { Link } from './link.ts'
+import type { Operation } from './operation.ts'
+import type { Pool } from '../compute/pool.ts'
+import type { AbortFacts } from '../compute/port-messages.ts'
+import { startTask, type Task } from '../compute/task.ts'
+
+export type Computing = { readonly pool: Pool; readonly log: Log }
+
+/** A device that keeps to the rounds has sent one message more than it was sent; one more may be in the air. */
+const MAX_AHEAD = 2
+
+/** A store that stumbles must not save a cheater. */
+const ATTEMPTS = 3
+const PAUSE_MS = 200
+
+/**
+ * The rounds of an operation, and the final acknowledgement in both directions.
+ *
+ * @param deadline aborted when the dialogue has taken too long
+ * @throws {WireError} `PROTOCOL_ABORTED` for every failed check, after its consequences are durable;
+ *         `MPC_SIGNING_FAILED` naming the round in which the device was silent; `FRAME_INVALID`, `FRAME_TOO_LARGE`
+ * @throws {SocketLost} when the device has left
+ */
+export async function converse(
+  { pool, log }: Computing,
+  device: Link,
+  operation: Operation,
+  deadline: AbortSignal,
+): Promise<void> {
+  const task = startTask(pool, operation.job, { send: device.send, record: operation.record })
+  const stored = hearOut(device, task)
+  // A device that misbehaves or leaves ends the computation; what it did is thrown below.
+  stored.catch(task.cancel)
+  deadline.addEventListener('abort', task.cancel, { once: true })
+  if (deadline.aborted) task.cancel()
+  try {
+    const ending = await task.ending
+    if (ending.status === 'aborted') {
+      const { abort } = ending
+      await settle(operation, abort, log)
+      if (abort.code === 'CANCELLED' && !deadline.aborted) await stored
+      throw shownAbort(abort)
+    }
+    await before(deadline, stored)
+    device.sayDone(await operation.finish(ending.certificate))
+  } finally {
+    deadline.removeEventListener('abort', task.cancel)
+    device.end()
+  }
+}
+
+/** Hands the device's messages to the computation until the device says that it has stored its result. */
+async function hearOut(device: Link, task: Task): Promise<void> {
+  for (let heard = 1; ; heard++) {
+    const frame = await device.hear()
+    if (frame.said === 'stored') return
+    if (heard > task.sent() + MAX_AHEAD) throw new WireError('FRAME_INVALID', 'out of turn')
+    task.deliver(frame.message)
+  }
+}
+
+/** Makes the consequences of an abort durable, or says loudly that they are not; the device sees no difference. */
+async function settle(operation: Operation, abort: AbortFacts, log: Log): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    try {
+      await operation.aborted(abort)
+      return
+    } catch (err) {
+      log.error({ event: 'verdict-not-recorded', attempt, verdict: abort.verdict, err })
+      await delay(PAUSE_MS)
+    }
+  }
+}
+
+/** One constant for every cheat. Whoever is silent, or still talking at the deadline, hears in which round. */
+function shownAbort(abort: AbortFacts): WireError {
+  const late = abort.code === 'SILENT_PEER' || abort.code === 'CANCELLED'
+  if (late) return new WireError('MPC_SIGNING_FAILED', `Round ${abort.round} timeout`, { cause: abort })
+  return new WireError('PROTOCOL_ABORTED', undefined, { cause: abort })
+}
+
+/** The device's last word, if it comes in time. */
+async function before<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
+  let give: () => void = () => {}
+  const late = new Promise<never>((_, reject) => {
+    give = () => reject(new WireError('MPC_SIGNING_FAILED', 'Acknowledgement timeout'))
+    if (deadline.aborted) give()
+    deadline.addEventListener('abort', give, { once: true })
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    deadline.removeEventListener('abort', give)
+  }
+}

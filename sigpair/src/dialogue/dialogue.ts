@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
+import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
+import { admit } from './admit.ts'
+import { type Attempt, auditDenied } from '../audit/audit-denied.ts'
+import { talk, watched } from '../audit/audit-dialogue.ts'
+import { type DeviceSocket, SocketLost } from './channel-ws.ts'
+import { type Computing, converse } from './converse.ts'
+import { openKeygen } from './dialogue-keygen.ts'
+import { openPresign } from './dialogue-presign.ts'
+import { openSign } from './dialogue-sign.ts'
+import { link } from './link.ts'
+import type { Open, Operation, OperationDeps } from './operation.ts'
+import { openssl } from '../crypto/x25519.ts'
+
+export type DialogueDeps = OperationDeps &
+  Computing & {
+    /** keys of the backend, which issues tickets */
+    readonly trust: TrustedKeys
+    readonly deadlines: {
+      /** from the socket's opening to the device's first message */
+      readonly handshakeMs: number
+      /** from the socket's opening to the final acknowledgement */
+      readonly dialogueMs: number
+    }
+    readonly rng: (n: number) => Uint8Array
+    readonly log: Log
+  }
+
+const OPERATIONS: Record<TicketOperation, Open> = { keygen: openKeygen, presign: openPresign, sign: openSign }
+
+/** RFC 6455, 7.4.1: the purpose of the connection is fulfilled. */
+const FULFILLED = 1000
+
+/**
+ * One socket, one dialogue: handshake, ticket, rounds, final acknowledgement. However it ends, the socket is closed, one
+ * line is logged, and what an abort must leave behind is durable before the device hears of it. Never rejects.
+ *
+ * Source: docs/spec/flows.md, section 2.
+ */
+export async function serveDialogue(
+  deps: DialogueDeps,
+  socket: DeviceSocket,
+  operation: TicketOperation,
+  started: () => void,
+): Promise<void> {
+  const begun = performance.now()
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), deps.deadlines.dialogueMs)
+  let keyId: string | undefined
+  const admitted = (id: string) => {
+    keyId = id
+    started()
+  }
+  const line = (fields: object) => {
+    const ms = Math.round(performance.now() - begun)
+    return { event: 'dialogue', sessionId: randomUUID(), operation, keyId, ms, ...fields }
+  }
+  try {
+    await serve(deps, socket, operation, { admitted, deadline: deadline.signal })
+    socket.close(FULFILLED, 'done')
+    deps.log.info(line({ code: 'OK' }))
+  } catch (cause) {
+    const error = shown(cause)
+    const { code, details } = error
+    socket.close(ERRORS[code].close, reasonOf(error))
+    deps.log[code === 'INTERNAL' ? 'error' : 'warn'](line({ code, details, cause }))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+type Moments = { readonly admitted: (keyId: string) => void; readonly deadline: AbortSignal }
+
+async function serve(
+  deps: DialogueDeps,
+  socket: DeviceSocket,
+  name: TicketOperation,
+  { admitted, deadline }: Moments,
+): Promise<void> {
+  const { stores, identity, rng, trust } = deps
+  const message1 = await inTime(socket.next(), deps.deadlines.handshakeMs)
+  const { privateKey: secretKey, publicKey } = identity.exchange
+  const device = acceptHandshake({
+    operation: name,
+    sigpairStatic: { secretKey, publicKey },
+    message1,
+    rng,
+    dh: openssl,
+  })
+  let operation: Operation | undefined
+  try {
+    const admission = await admit({ parties: stores.parties, now: stores.now, trust }, device, name)
+    admitted(admission.ticket.keyId)
+    const { keyId, sub: owner } = admission.ticket
+    const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
+    operation = watched(stores, attempt, await auditDenied(stores, attempt, () => OPERATIONS[name](deps, admission)))
+    const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
+    const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
+    socket.send(message2)
+    await talk(stores, attempt, converse(deps, link(socket, channel), operation, deadline))
+  } finally {
+    device.refuse()
+    operation?.end()
+  }
+}
+
+/** @throws {WireError} `MPC_SIGNING_FAILED`: the handshake counts as round 0 */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new WireError('MPC_SIGNING_FAILED', 'Round 0 timeout')), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What the device may know. A lost socket hears nothing anyway; the code is for the log. */
+function shown(cause: unknown): WireError {
+  return cause instanceof SocketLost ? new WireError('UNAVAILABLE', 'the device has left') : toWireError(cause)
+}
+
+/** The code, unless it says less than which round it was. */
+function reasonOf({ code, details }: WireError): string {
+  return code === 'MPC_SIGNING_FAILED' && details !== undefined ? details : code
+}

@@ -1,0 +1,77 @@
+import { type Message, partyIndex, sessionId } from '@tandem/rounds'
+import {
+  CONTROL,
+  canonicalJson,
+  type Done,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type SecureChannel,
+  utf8,
+  WireError,
+} from '@tandem/wire'
+import type { DeviceSocket } from './channel-ws.ts'
+import { DEVICE, SIGPAIR } from '../parties.ts'
+
+/** What a device says once both sides know each other: a message of a run, or that it has stored its result. */
+export type Heard = { readonly said: 'message'; readonly message: Message } | { readonly said: 'stored' }
+
+/** An established dialogue: sealed frames over one socket. */
+export type Link = {
+  /**
+   * The device's next frame.
+   *
+   * @throws {WireError} `FRAME_INVALID`, `FRAME_TOO_LARGE`
+   * @throws {SocketLost} when the device has left
+   */
+  readonly hear: () => Promise<Heard>
+  /** After `hear` has failed nothing is sent any more. */
+  readonly send: (message: Message) => void
+  /** Sigpair's last word: its result is stored too. */
+  readonly sayDone: (done: Done) => void
+  /** Erases the keys. */
+  readonly end: () => void
+}
+
+const NO_RUN = new Uint8Array(32)
+
+export function link(socket: DeviceSocket, channel: SecureChannel): Link {
+  let broken = false
+  const sendFrame = (frame: Frame) => {
+    if (!broken) socket.send(channel.seal(encodeFrame(frame)))
+  }
+  const hear = async () => {
+    try {
+      return heard(decodeFrame(channel.open(await socket.next())))
+    } catch (cause) {
+      broken = true
+      throw cause
+    }
+  }
+  return {
+    hear,
+    send: sendFrame,
+    sayDone: (done) => {
+      const body = utf8(canonicalJson(done))
+      sendFrame({ protocol: 'control', round: CONTROL.done, from: SIGPAIR, to: DEVICE, sid: NO_RUN, epoch: 0, body })
+    },
+    end: () => {
+      broken = true
+      channel.close()
+    },
+  }
+}
+
+/** Header fields are compared with the run's by the run; here they only become typed. */
+function heard(frame: Frame): Heard {
+  if (frame.protocol !== 'control') {
+    const { protocol, round, epoch, body } = frame
+    const sid = sessionId(frame.sid)
+    return {
+      said: 'message',
+      message: { protocol, round, epoch, sid, from: partyIndex(frame.from), to: partyIndex(frame.to), body },
+    }
+  }
+  if (frame.round !== CONTROL.stored) throw new WireError('FRAME_INVALID', 'control')
+  return { said: 'stored' }
+}

@@ -1,0 +1,184 @@
+import type { Backend } from '@tandem/ecdsa'
+import type { Rng } from '@tandem/rounds'
+import { type Incoming, type Route, route } from '@tandem/service'
+import {
+  cloudPublicKeyResponse,
+  type CommitKeyRequest,
+  commitKeyRequest,
+  commitKeyResponse,
+  completeSessionRequest,
+  completeSessionResponse,
+  keyIdField,
+  keyStatusResponse,
+  type PrepareSessionRequest,
+  prepareSessionRequest,
+  prepareSessionResponse,
+  sessionIdField,
+  toHex,
+  WireError,
+} from '@tandem/wire'
+import { z } from 'zod'
+import { auditDenied } from '../audit/audit-denied.ts'
+import { auditRoutes } from '../audit/audit-http.ts'
+import { signedHead } from '../audit/audit-read.ts'
+import { commitKey } from '../keys/commit.ts'
+import { eventRoutes } from '../events/event-routes.ts'
+import type { SigpairIdentity } from '../keys/identity.ts'
+import { authenticate, type AuthDeps } from './internal-auth.ts'
+import { readKey } from '../keys/key-status.ts'
+import type { Kms } from '../seal/kms.ts'
+import type { PolicyDeps } from '../policy/policy-change.ts'
+import { policyRoutes } from '../policy/policy-http.ts'
+import type { SessionRecord } from '../records.ts'
+import { prepareSession } from '../sign/session-store.ts'
+import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
+import { identityAt, pairAt, type Stores } from '../stores.ts'
+
+export type InternalDeps = PolicyDeps & {
+  readonly stores: Stores
+  readonly identity: SigpairIdentity
+  readonly backend: Backend
+  /** hedged; draws ρ_S */
+  readonly rng: Rng
+  readonly complete: CompleteSignature
+  readonly callers: Pick<AuthDeps, 'duoNode' | 'backend'>
+}
+
+/** There has been one pair of static keys so far. */
+const KEY_VERSION = 1
+
+/** What duo-node may ask of Sigpair. Every call is for one user, who must own the key. Source: docs/spec/flows.md. */
+export function internalRoutes(deps: InternalDeps): Route[] {
+  const { stores, callers } = deps
+  const auth = { parties: stores.parties, now: stores.now, ...callers }
+  const caller = async (incoming: Incoming) => authenticate(auth, incoming)
+  const events = eventRoutes({ stores, duoNode: callers.duoNode })
+  return [
+    identityRoute(deps, caller),
+    ...keyRoutes(deps, caller),
+    ...sessionRoutes(deps, caller),
+    ...events,
+    ...policyRoutes(deps, caller),
+    ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
+  ]
+}
+
+type CallerOf = (incoming: Incoming) => Promise<string>
+
+function identityRoute({ identity }: InternalDeps, caller: CallerOf): Route {
+  const body = {
+    publicKey: toHex(identity.exchange.publicKey),
+    identity: toHex(identity.identity.publicKey),
+    keyVersion: KEY_VERSION,
+  }
+  return route({
+    method: 'GET',
+    path: '/internal/identity',
+    caller,
+    response: cloudPublicKeyResponse,
+    handle: async () => ({ status: 200, body }),
+  })
+}
+
+function keyRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
+  const { stores } = deps
+  return [
+    route({
+      method: 'POST',
+      path: '/internal/keys/commit',
+      caller,
+      body: commitKeyRequest,
+      response: commitKeyResponse,
+      handle: async (call) => ({
+        status: 200,
+        body: await commitAndTell(deps, call.caller, call.body),
+      }),
+    }),
+    route({
+      method: 'GET',
+      path: '/internal/keys/:keyId',
+      caller,
+      params: z.strictObject({ keyId: keyIdField }),
+      response: keyStatusResponse,
+      handle: async ({ caller: owner, params }) => ({
+        status: 200,
+        body: await describeKey(stores, params.keyId, owner),
+      }),
+    }),
+  ]
+}
+
+function sessionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/internal/sessions',
+      caller,
+      body: prepareSessionRequest,
+      response: prepareSessionResponse,
+      handle: async (call) => ({
+        status: 200,
+        body: await prepareAndTell(deps, call.caller, call.body),
+      }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/sessions/:sessionId/complete',
+      caller,
+      params: z.strictObject({ sessionId: sessionIdField }),
+      body: completeSessionRequest,
+      response: completeSessionResponse,
+      handle: async ({ caller: owner, params, body }) => ({
+        status: 200,
+        body: await completeAndTell(deps, { ...body, ...params, owner }),
+      }),
+    }),
+  ]
+}
+
+/** Everything that is asked for and refused leaves a line too. Spec: audit 1.4. */
+async function commitAndTell({ stores, backend, identity }: InternalDeps, owner: string, request: CommitKeyRequest) {
+  const { keyId } = request.body.clientShare
+  const commit = async () => commitKey(stores, { backend, identity }, owner, request)
+  const committed = await auditDenied(stores, { method: 'keygen.commit', keyId, owner }, commit)
+  return { ...committed, audit: await signedHead({ stores, identity: identity.identity }, keyId) }
+}
+
+async function prepareAndTell({ stores, backend, rng }: InternalDeps, owner: string, request: PrepareSessionRequest) {
+  const prepare = async () => prepareSession(stores, { backend, rng }, owner, request)
+  return preparedOf(await auditDenied(stores, { method: 'sign.prepare', keyId: request.keyId, owner }, prepare))
+}
+
+async function completeAndTell({ stores, complete, identity }: InternalDeps, asked: Completion) {
+  const { keyId, owner } = asked
+  const attempt = { method: 'sign.complete' as const, keyId, owner }
+  const { digest, signature } = await auditDenied(stores, attempt, async () => completeSession(stores, complete, asked))
+  const audit = await signedHead({ stores, identity: identity.identity }, keyId)
+  return { digest: toHex(digest), signature: toHex(signature), audit }
+}
+
+async function describeKey(stores: Stores, keyId: string, owner: string): Promise<z.infer<typeof keyStatusResponse>> {
+  const view = await readKey(stores, keyId)
+  if (!view || view.key.owner !== owner) throw new WireError('NOT_FOUND')
+  const { key, pair, status } = view
+  return {
+    keyId: key.keyId,
+    status,
+    epoch: key.current?.epoch ?? 0,
+    presignatures: status === 'READY' && pair ? pair.stock.length : 0,
+    device: key.device,
+  }
+}
+
+function preparedOf({ digest, rhoS, expiresAt }: SessionRecord): z.infer<typeof prepareSessionResponse> {
+  return { digest: toHex(digest), rhoS: toHex(rhoS), expiresAt: Math.floor(expiresAt / 1000) }
+}
+
+/** For `GET /health/ready`: both databases and KMS answer. */
+export function readinessChecks({ parties, presignatures }: Stores, kms: Kms): Record<string, () => Promise<unknown>> {
+  return {
+    parties: async () => parties.get(identityAt()),
+    presignatures: async () => presignatures.get(pairAt({ keyId: 'probe', ssid: new Uint8Array(32) })),
+    kms: async () => kms.wrap(new Uint8Array(32), new Uint8Array()),
+  }
+}

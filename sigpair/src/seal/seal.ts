@@ -1,0 +1,131 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { UsageError } from '@tandem/rounds'
+import { canonicalJson, utf8, WireError } from '@tandem/wire'
+import type { Kms } from './kms.ts'
+import type { Sealed } from '../records.ts'
+
+/** What a sealed value is and whose. It is authenticated: a value moved to another place does not open. */
+export type SealContext = {
+  readonly purpose: 'share' | 'pair' | 'presignature' | 'identity'
+  readonly keyId: string
+  readonly epoch: number
+}
+
+export type Seals = {
+  seal(context: SealContext, plaintext: Uint8Array): Promise<Sealed>
+  /** @throws {WireError} `INVALID_KEY_SHARE` for anything but what {@link Seals.seal} made in the same context */
+  open(context: SealContext, sealed: Sealed): Promise<Uint8Array>
+}
+
+/** Wraps one data key per context and keeps it until `end`, which must be called: a batch costs KMS one call. */
+export type SealSession = Seals & { readonly end: () => void }
+
+export type Sealer = Seals & { readonly session: () => SealSession }
+
+type DataKey = { readonly key: Uint8Array; readonly wrappedKey: Uint8Array; readonly kek: string }
+
+const KEY_BYTES = 32
+const IV_BYTES = 12
+const TAG_BYTES = 16
+
+/**
+ * AES-256-GCM under a fresh data key for every record, which KMS wraps. The only place where a share and KMS meet.
+ *
+ * Source: docs/spec/storage.md, section 2.
+ */
+export function createSealer(kms: Pick<Kms, 'wrap' | 'unwrap'>): Sealer {
+  const open = async (context: SealContext, sealed: Sealed) => {
+    const key = await kms.unwrap(sealed.wrappedKey, sealed.kek, keyAad(context))
+    try {
+      return decrypt(context, sealed, key)
+    } finally {
+      key.fill(0)
+    }
+  }
+  const seal = async (context: SealContext, plaintext: Uint8Array) => {
+    const dataKey = await freshKey(kms, context)
+    try {
+      return encrypt(context, plaintext, dataKey)
+    } finally {
+      dataKey.key.fill(0)
+    }
+  }
+  return { seal, open, session: () => session(kms, open) }
+}
+
+function session(kms: Pick<Kms, 'wrap' | 'unwrap'>, open: Seals['open']): SealSession {
+  const keys = new Map<string, Promise<DataKey>>()
+  let ended = false
+  const keyFor = (context: SealContext) => {
+    const name = canonicalJson(context)
+    const key = keys.get(name) ?? freshKey(kms, context)
+    keys.set(name, key)
+    // One failure of KMS must not fail every later record of the dialogue.
+    key.catch(() => keys.delete(name))
+    return key
+  }
+  return {
+    open,
+    async seal(context, plaintext) {
+      const key = await keyFor(context)
+      if (ended) throw new UsageError('this sealing session has ended') // its key is zero by now
+      return encrypt(context, plaintext, key)
+    },
+    end() {
+      ended = true
+      for (const key of keys.values()) void wipe(key)
+      keys.clear()
+    },
+  }
+}
+
+async function wipe(key: Promise<DataKey>): Promise<void> {
+  await key.then(
+    (dataKey) => dataKey.key.fill(0),
+    () => {},
+  )
+}
+
+async function freshKey(kms: Pick<Kms, 'wrap' | 'unwrap'>, context: SealContext): Promise<DataKey> {
+  const key = new Uint8Array(randomBytes(KEY_BYTES))
+  try {
+    return { key, ...(await kms.wrap(key, keyAad(context))) }
+  } catch (cause) {
+    key.fill(0)
+    throw cause
+  }
+}
+
+function encrypt(context: SealContext, plaintext: Uint8Array, { key, wrappedKey, kek }: DataKey): Sealed {
+  const iv = new Uint8Array(randomBytes(IV_BYTES))
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(dataAad(context, kek))
+  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
+  return { kek, wrappedKey, iv, ciphertext: new Uint8Array(ciphertext) }
+}
+
+function decrypt(context: SealContext, { kek, iv, ciphertext }: Sealed, key: Uint8Array): Uint8Array {
+  const body = ciphertext.length - TAG_BYTES
+  if (body < 0 || iv.length !== IV_BYTES || key.length !== KEY_BYTES) throw new WireError('INVALID_KEY_SHARE')
+  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
+    .setAAD(dataAad(context, kek))
+    .setAuthTag(ciphertext.subarray(body))
+  const plaintext = decipher.update(ciphertext.subarray(0, body))
+  try {
+    decipher.final()
+    return Uint8Array.from(plaintext)
+  } catch (cause) {
+    throw new WireError('INVALID_KEY_SHARE', undefined, { cause })
+  } finally {
+    plaintext.fill(0)
+  }
+}
+
+/** Binds the wrapped key to its place. */
+function keyAad({ purpose, keyId, epoch }: SealContext): Uint8Array {
+  return utf8(canonicalJson(['tandem-seal/1', 'key', purpose, keyId, epoch]))
+}
+
+/** Binds the data to its place and to the version of the key encryption key. */
+function dataAad({ purpose, keyId, epoch }: SealContext, kek: string): Uint8Array {
+  return utf8(canonicalJson(['tandem-seal/1', 'data', purpose, keyId, epoch, kek]))
+}
