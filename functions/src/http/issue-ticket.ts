@@ -40,6 +40,8 @@ const PERMITS: Readonly<Record<TicketOperation, Permit>> = {
   keygen: permitKeygen,
   presign: permitPresign,
   sign: permitSign,
+  refresh: permitRefresh,
+  recover: permitRecover,
 }
 
 /** POST /api/v1/mpc/tickets: leave for one device to hold one dialogue with Sigpair. Spec: docs/spec/flows.md, 1.4. */
@@ -68,14 +70,14 @@ async function permitKeygen(
 
 async function permitPresign(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
   refuse(request.sessionId !== undefined, 'sessionId: not for presign')
-  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen')
+  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen and recover')
   const { keyId } = await deps.requireProfileOfKey(caller.sub, given(request.keyId, 'keyId'))
   const { epoch, device } = await readyKey(deps, caller, keyId)
   return { op: 'presign', keyId, epoch, cnf: device }
 }
 
 async function permitSign(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
-  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen')
+  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen and recover')
   const { keyId } = await deps.requireProfileOfKey(caller.sub, given(request.keyId, 'keyId'))
   const session = await deps.requireSession(caller.sub, given(request.sessionId, 'sessionId'))
   if (session.keyId !== keyId) throw new WireError('NOT_FOUND')
@@ -86,6 +88,29 @@ async function permitSign(deps: IssueTicketDeps, caller: Caller, request: Ticket
   if (session.kind === 'transaction') await deps.pinNonce(accountOf(session), session.sessionId)
   const { sessionId, digest, path } = session
   return { op: 'sign', keyId, epoch, cnf: device, session: { sessionId, digest, path: [...path] } }
+}
+
+/** Also for a key that is frozen, suspended or stale: this is what heals it. */
+async function permitRefresh(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
+  refuse(request.sessionId !== undefined, 'sessionId: not for refresh')
+  refuse(request.deviceKey !== undefined, 'deviceKey: only for keygen and recover')
+  const { keyId, epoch, device } = await committedKey(deps, caller, request)
+  return { op: 'refresh', keyId, epoch, cnf: device }
+}
+
+/** Whether this device may recover the key is Sigpair's to say: it has the restore that was asked for. */
+async function permitRecover(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
+  refuse(request.sessionId !== undefined, 'sessionId: not for recover')
+  const { identity, exchange } = given(request.deviceKey, 'deviceKey')
+  const { keyId, epoch } = await committedKey(deps, caller, request)
+  return { op: 'recover', keyId, epoch, cnf: { identity, exchange } }
+}
+
+async function committedKey(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<KeyStatusResponse> {
+  const { keyId } = await deps.requireProfileOfKey(caller.sub, given(request.keyId, 'keyId'))
+  const key = await deps.readKey(caller, keyId)
+  if (key.status === 'PENDING' || key.status === 'ERROR' || key.status === 'DELETED') throw unready(key.status)
+  return key
 }
 
 function isSigned(session: Session): boolean {

@@ -50,15 +50,14 @@ export {
   toDer,
 } from './signing/signature.ts'
 export type { SigningDeps, SigningKey, SigningSession } from './signing/signing-session.ts'
+export { abortStatement, commitStatement, statusStatement } from './staging/commit.ts'
 export {
-  abortStatement,
-  commitStatement,
   POSSESSION_BYTES,
   type PossessionClaim,
+  type PossessionPurpose,
   provePossession,
-  statusStatement,
   verifyPossession,
-} from './staging/commit.ts'
+} from './proof/possession.ts'
 export { type BackupPurpose, type BackupStatement, backupHash, backupKey, backupStatement } from './backup/backup.ts'
 export { pveDecrypt, pveEncrypt, pveVerify } from './backup/pve.ts'
 export { PVE_BYTES, PVE_ROWS } from './backup/pve-row.ts'

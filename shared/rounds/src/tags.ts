@@ -17,6 +17,8 @@ export const LABELS = [
   ...(['pve/label', 'pve/coins', 'pve/pad', 'pve/chal', 'pve/hash'] as const),
   ...(['ecdh/derive', 'ecdh/pok', 'ecdh/nonce', 'ecdh/dleq', 'export'] as const),
   'commit/pop', // possession of x1, at the commit of a new key
+  'restore/pop', // possession of x1, over the keys of a new device
+  'drill/pop', // possession of x_i, over a challenge
   'kat', // of the known-answer transcript only
 ] as const
 

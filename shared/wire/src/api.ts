@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
+import { keyCare } from './key-care.ts'
 import { MAX_CALLDATA_BYTES } from './limits.ts'
 import { unsignedTx } from './transaction.ts'
 
@@ -9,7 +10,19 @@ import { unsignedTx } from './transaction.ts'
  */
 export const intent = z
   .strictObject({
-    op: z.enum(['keygen', 'rotate', 'backup', 'export', 'restore', 'delete', 'policy', 'freeze', 'sign-message']),
+    op: z.enum([
+      'keygen',
+      'rotate',
+      'backup',
+      'recovery-key',
+      'export',
+      'export-confirm',
+      'restore',
+      'restore-confirm',
+      'restore-cancel',
+      'delete',
+      'policy',
+    ]),
     keyId: keyIdField,
     epoch: z.int().min(0).max(0xffffffff),
     /** SHA-256 of the canonical JSON of the body without `intent` */
@@ -36,7 +49,7 @@ export const deviceKey = z
 export type DeviceKey = z.infer<typeof deviceKey>
 
 /** Operations a ticket may be issued for. */
-export const ticketOperation = z.enum(['keygen', 'presign', 'sign'])
+export const ticketOperation = z.enum(['keygen', 'presign', 'sign', 'refresh', 'recover'])
 export type TicketOperation = z.infer<typeof ticketOperation>
 
 /** POST /api/v1/mpc/tickets */
@@ -47,7 +60,7 @@ export const ticketRequest = z
     keyId: keyIdField.optional(),
     /** for sign: the prepared transaction */
     sessionId: sessionIdField.optional(),
-    /** for keygen: the device that will hold P1 */
+    /** for keygen and recover: the device that will hold P1 */
     deviceKey: deviceKey.optional(),
   })
   .meta({ id: 'TicketRequest' })
@@ -128,6 +141,7 @@ export const profileResponse = z
     keyStatus,
     epoch: z.int().min(0),
     presignatures: z.int().min(0),
+    ...keyCare.shape,
     createdAt: z.string(),
   })
   .meta({ id: 'Profile' })

@@ -1,4 +1,5 @@
 import type { Intent } from './api.ts'
+import type { RotationRecord } from './api-keys.ts'
 
 /** JSON with keys in code-unit order and no space: one text for one value. Only plain data; throws on anything else. */
 export function canonicalJson(value: unknown): string {
@@ -38,6 +39,12 @@ export function fromUtf8(bytes: Uint8Array): string {
 export function intentBytes(intent: Omit<Intent, 'signature'>): Uint8Array {
   const { op, keyId, epoch, bodyHash, nonce, expiry } = intent
   return utf8(`tandem/intent/v1\n${canonicalJson({ op, keyId, epoch, bodyHash, nonce, expiry })}`)
+}
+
+/** What Sigpair signs of a rotation: label ‖ canonical JSON of every field but the signature. */
+export function rotationBytes(record: Omit<RotationRecord, 'signature'>): Uint8Array {
+  const { keyId, publicKey, from, to, stageId, reason, at } = record
+  return utf8(`tandem/rotation/v1\n${canonicalJson({ keyId, publicKey, from, to, stageId, reason, at })}`)
 }
 
 /** What a device signs over its X25519 key. */

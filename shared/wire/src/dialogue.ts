@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { base64url, hex } from './fields.ts'
+import { base64url, hex, restoreIdField } from './fields.ts'
 import { MAX_PRESIGN_BATCH, MAX_PRESIGNATURES } from './limits.ts'
 
 /**
@@ -13,6 +13,10 @@ export const CONTROL = {
   stored: 1,
   /** Sigpair → device: result stored, dialogue over */
   done: 2,
+  /** Sigpair → device, refresh and recover: the new backup of Sigpair's share. Source: docs/spec/backup.md 1.5 */
+  backup: 3,
+  /** device → Sigpair, recover when the server lost its share: what the owner opened, before the first round */
+  share: 4,
 } as const
 export type ControlName = keyof typeof CONTROL
 
@@ -30,15 +34,26 @@ export const presignHello = z.strictObject({
 
 export const signHello = z.strictObject({ op: z.literal('sign'), sigid: hex(32), rhoD: hex(32) })
 
-export const hello = z.discriminatedUnion('op', [keygenHello, presignHello, signHello])
+export const refreshHello = z.strictObject({ op: z.literal('refresh') })
+
+export const recoverHello = z.strictObject({
+  op: z.literal('recover'),
+  restoreId: restoreIdField,
+  /** of x1, over the new device's keys, as in the request */
+  proof: hex(65),
+})
+
+export const hello = z.discriminatedUnion('op', [keygenHello, presignHello, signHello, refreshHello, recoverHello])
 export type Hello = z.infer<typeof hello>
 
 /** Sigpair's answer, in the handshake's second payload. */
 export const helloAnswer = z.strictObject({
   /** Sigpair's Ed25519 identity: party 2 of every key */
   identity: hex(32),
-  /** keygen: names the stage that the commit will make current */
+  /** keygen, refresh, recover: names the stage that the commit will make current */
   stageId: hex(32).optional(),
+  /** refresh, recover: the recovery key that the new backup is for; absent where none is enrolled */
+  recoveryKey: hex(33).optional(),
   /** presign: how many of the asked-for runs will be made; sign: absent */
   count: z.int().min(0).max(MAX_PRESIGN_BATCH).optional(),
 })

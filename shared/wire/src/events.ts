@@ -10,6 +10,7 @@ export const keyEventType = z.enum([
   'key.ready',
   'key.rotated',
   'key.frozen',
+  'key.restoring',
   'key.exported',
   'key.deleted',
 ])

@@ -22,5 +22,14 @@ export const keyIdField = hex(32)
 export const profileIdField = z.string().regex(/^prf_[A-Za-z0-9_-]{22}$/, 'a profile id')
 export const sessionIdField = z.string().regex(/^ses_[A-Za-z0-9_-]{22}$/, 'a session id')
 
+export const exportIdField = z.string().regex(/^exp_[A-Za-z0-9_-]{22}$/, 'an export id')
+export const restoreIdField = z.string().regex(/^rst_[A-Za-z0-9_-]{22}$/, 'a restore id')
+export const backupIdField = z.string().regex(/^bak_[A-Za-z0-9_-]{22}$/, 'a backup id')
+
+/** ek: the public half of the owner's recovery key, a point; it opens nothing. */
+export const recoveryKeyField = z
+  .string()
+  .regex(/^0x0[23][0-9a-fA-F]{64}$/, 'a public recovery key, never its private half')
+
 /** BIP-32 path below the wallet's root, non-hardened. */
 export const pathField = z.array(z.int().min(0).max(0x7fffffff)).max(10)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { clientShare, commitReceipt, deviceKey, intent, keyStatus } from './api.ts'
 import { auditHead } from './api-audit.ts'
 import { base64url, hex, keyIdField, pathField, sessionIdField } from './fields.ts'
+import { keyCare } from './key-care.ts'
 import { unsignedTx } from './transaction.ts'
 
 /**
@@ -37,6 +38,7 @@ export const keyStatusResponse = z.strictObject({
   presignatures: z.int().min(0),
   /** the enrolled device, named in every ticket */
   device: deviceKey.omit({ certificate: true }),
+  ...keyCare.shape,
 })
 export type KeyStatusResponse = z.infer<typeof keyStatusResponse>
 

@@ -54,3 +54,14 @@ export const PENDING_MS = 24 * 3_600_000
 
 /** Between our services: one call, including the work behind it. */
 export const INTERNAL_CALL_MS = 15_000
+
+/** A share in verifiable encryption, 16 528 bytes as base64url. Source: docs/spec/backup.md 1.5. */
+export const PVE_BYTES = 16_528
+export const PVE_CHARS = Math.ceil((PVE_BYTES * 4) / 3)
+
+/** Re-pairings a day. Source: docs/spec/abort.md. */
+export const MAX_REPAIRS = 3
+export const REPAIR_WINDOW_MS = 24 * 3_600_000
+
+/** A prepared export can be confirmed this long once its delay is over; a restore likewise. */
+export const CONFIRM_MS = 24 * 3_600_000

@@ -27,7 +27,7 @@ export type DialogueDeps = OperationDeps &
     readonly log: Log
   }
 
-const OPERATIONS: Record<TicketOperation, Open> = { keygen: openKeygen, presign: openPresign, sign: openSign }
+const OPERATIONS: Partial<Record<TicketOperation, Open>> = { keygen: openKeygen, presign: openPresign, sign: openSign }
 
 /** RFC 6455, 7.4.1: the purpose of the connection is fulfilled. */
 const FULFILLED = 1000
@@ -94,7 +94,9 @@ async function serve(
     admitted(admission.ticket.keyId)
     const { keyId, sub: owner } = admission.ticket
     const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
-    operation = watched(stores, attempt, await auditDenied(stores, attempt, () => OPERATIONS[name](deps, admission)))
+    const open = OPERATIONS[name]
+    if (!open) throw new WireError('NOT_FOUND')
+    operation = watched(stores, attempt, await auditDenied(stores, attempt, () => open(deps, admission)))
     const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
     const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
     socket.send(message2)

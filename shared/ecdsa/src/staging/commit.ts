@@ -1,8 +1,6 @@
-import type { KeyId, Rng } from '@tandem/rounds'
-import type { Backend } from '../math/backend.ts'
-import { concat, le32 } from '../math/bytes.ts'
-import { H2S, type Sha2, TH } from '../math/hash.ts'
-import { decodeScalar, fromBytesBE, mod, randomScalar, toBytes32 } from '../math/scalar.ts'
+import type { KeyId } from '@tandem/rounds'
+import { le32 } from '../math/bytes.ts'
+import { type Sha2, TH } from '../math/hash.ts'
 import type { KeyShare } from '../share.ts'
 
 /** What a commit receipt signs: this stage of this key is in force. 32 bytes. Source: docs/spec/flows.md 3.6. */
@@ -27,45 +25,4 @@ export function statusStatement(
   about: Pick<KeyShare, 'keyId' | 'epoch' | 'ssid'> & { readonly staged: Uint8Array | null },
 ): Uint8Array {
   return TH(sha, 'rf/status', about.keyId, le32(about.epoch), about.ssid, about.staged ?? new Uint8Array())
-}
-
-/** T ‖ z */
-export const POSSESSION_BYTES = 33 + 32
-
-/** What a proof of possession is about: one party's public share of one epoch of one key. */
-export type PossessionClaim = Pick<KeyShare, 'keyId' | 'ssid' | 'epoch'> & {
-  /** X_i, 33 bytes */
-  readonly publicShare: Uint8Array
-}
-
-/**
- * Proves that whoever commits a key holds its share: a Schnorr proof of s_self.
- *
- * Source: docs/spec/flows.md 3.6.
- */
-export function provePossession(backend: Backend, share: KeyShare, rng: Rng): Uint8Array {
-  const publicShare = share.publicShares[share.self - 1]!
-  const k = randomScalar(rng)
-  const T = backend.encode(backend.mulBase(k))
-  const e = challengeOf(backend, { ...share, publicShare }, T)
-  return concat(T, toBytes32(mod(k + e * fromBytesBE(share.secret))))
-}
-
-/** zG = T + e·X_i; false for anything malformed. */
-export function verifyPossession(backend: Backend, claim: PossessionClaim, proof: Uint8Array): boolean {
-  if (proof.length !== POSSESSION_BYTES) return false
-  const T = proof.subarray(0, 33)
-  const z = decodeScalar(proof.subarray(33))
-  if (z === undefined) return false
-  try {
-    const e = challengeOf(backend, claim, T)
-    const right = backend.add(backend.decode(T), backend.mulPublic(backend.decode(claim.publicShare), e))
-    return backend.equal(backend.mulBase(z), right)
-  } catch {
-    return false
-  }
-}
-
-function challengeOf(sha: Sha2, { keyId, ssid, epoch, publicShare }: PossessionClaim, T: Uint8Array): bigint {
-  return H2S(sha, 'commit/pop', keyId, ssid, le32(epoch), publicShare, T)
 }
