@@ -27,6 +27,9 @@ export const TICKET_SECONDS = 120
 /** A prepared transaction may be signed this long; then its nonce is free again. */
 export const SESSION_SECONDS = 600
 
+/** Operations of one batch: seed 003's number of one `sign` request, and 50 presignatures fit in a stock of 64. */
+export const MAX_BATCH_OPERATIONS = 50
+
 /** JSON bodies: a batch of 50 operations with calldata fits; parsing more would stall the event loop. */
 export const MAX_JSON_BYTES = 256 * 1024
 

@@ -25,6 +25,8 @@ export const OPERATIONS = {
   'key:audit': { method: 'GET', path: '/internal/audit' },
   'key:audit:proof': { method: 'GET', path: '/internal/audit/proof/:seq' },
   'sign:prepare': { method: 'POST', path: '/internal/sessions' },
+  'sign:batch:prepare': { method: 'POST', path: '/internal/batches' },
+  'sign:batch': { method: 'POST', path: '/internal/batches/:batchId/complete' },
   'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
 } as const satisfies Record<string, Operation>
 
