@@ -1,15 +1,24 @@
 import {
   ConfigError,
+  databaseVariable,
   type Env,
   envJson,
   envList,
   envPort,
   envUrl,
   type LogLevel,
+  modeVariables,
+  neededBy,
   type PublicJwk,
   publicJwk,
   readConfig,
+  refuseEmulator,
+  refusePlain,
+  requireMode,
+  storeConfig,
+  storeVariables,
 } from '@tandem/service'
+import type { StoreConfig } from '@tandem/store'
 import { z } from 'zod'
 
 export type DuoNodeConfig = {
@@ -18,8 +27,8 @@ export type DuoNodeConfig = {
   readonly port: number
   /** host names that requests may be for, without port */
   readonly hosts: readonly string[]
-  /** where spent tokens are kept */
-  readonly storePath: string
+  /** the database `backend`: spent tokens, and how far events were delivered */
+  readonly store: StoreConfig
   readonly signingKeyFile: string
   /** the backend's public keys; two during a rotation */
   readonly functionsKeys: readonly PublicJwk[]
@@ -52,16 +61,13 @@ const count = z
 
 const milliseconds = (min: number) => count.refine((ms) => ms >= min, `at least ${min} milliseconds`)
 
-const variables = z.object({
+const base = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
   PORT: envPort.default(3001).meta({ description: 'port to listen on', example: '3001' }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
     example: 'duo-node.internal',
   }),
-  STORE_PATH: z
-    .string()
-    .meta({ description: 'the database file for spent tokens', example: '.tandem/duo-node.sqlite' }),
   SIGNING_KEY_FILE: z.string().meta({
     description: 'Ed25519 key of our service tokens; made, with mode 0600, if it is missing',
     example: '.tandem/duo-node.jwk',
@@ -90,17 +96,34 @@ const variables = z.object({
     .default(30_000)
     .meta({ description: 'longer than one attempt', example: '30000' }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
+  ...modeVariables,
 })
 
-/** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
+const variables = (env: Env) =>
+  base.extend({
+    ...storeVariables(env),
+    STORE_PATH: neededBy(
+      'sqlite',
+      env,
+      z.string().meta({ description: 'the database file', example: '.tandem/duo-node.sqlite' }),
+    ),
+    FIRESTORE_DATABASE: databaseVariable('backend'),
+  })
+
+/** @throws {ConfigError} naming every variable that is missing, wrong, or refused in production */
 export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
-  const given = readConfig(variables, env)
+  const given = readConfig(variables(env), env)
+  requireMode(given, [
+    refuseEmulator(given),
+    refusePlain('SIGPAIR_INTERNAL_URL', given.SIGPAIR_INTERNAL_URL),
+    refusePlain('WEBHOOK_URL', given.WEBHOOK_URL),
+  ])
   const webhooks = webhooksOf(given)
   return {
     host: given.HOST,
     port: given.PORT,
     hosts: given.HOSTS,
-    storePath: given.STORE_PATH,
+    store: storeConfig(given, { path: given.STORE_PATH, databaseId: given.FIRESTORE_DATABASE }),
     signingKeyFile: given.SIGNING_KEY_FILE,
     functionsKeys: given.FUNCTIONS_KEYS,
     sigpairUrl: given.SIGPAIR_INTERNAL_URL.replace(/\/+$/, ''),
@@ -109,7 +132,7 @@ export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
   }
 }
 
-function webhooksOf(given: z.infer<typeof variables>): WebhookConfig | undefined {
+function webhooksOf(given: z.infer<typeof base>): WebhookConfig | undefined {
   if (given.WEBHOOK_URL === undefined) return undefined
   if (given.WEBHOOK_SECRET === undefined) throw new ConfigError('WEBHOOK_URL is set and WEBHOOK_SECRET is not')
   return {

@@ -14,7 +14,7 @@ import {
   trustKeys,
   verifyServiceToken,
 } from '@tandem/service'
-import { openSqlite, ref, type Store } from '@tandem/store'
+import { openStore, ref, type Store } from '@tandem/store'
 import { limits } from '@tandem/wire'
 import type { DuoNodeConfig } from './config.ts'
 import { type Events, openEvents } from './events.ts'
@@ -41,7 +41,7 @@ const DRAIN_MS = 8_000
 /** @throws what a taken port, a locked database or a wrong key file throws */
 export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const log = createLog({ name: 'duo-node', level: config.logLevel })
-  const store = openSqlite({ path: config.storePath })
+  const store = await openStore(config.store)
   const drain = createDrain()
   const key = await loadOrCreateSigningKey(config.signingKeyFile)
   const backend = connect(config, store, key)

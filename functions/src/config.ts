@@ -1,13 +1,23 @@
 import {
-  ConfigError,
+  databaseVariable,
   type Env,
   envJson,
   envList,
   envUrl,
   type Issuer,
   type LogLevel,
+  modeVariables,
+  neededBy,
   readConfig,
+  type Refusal,
+  refuseEmulator,
+  refuseLocal,
+  refusePlain,
+  requireMode,
+  storeConfig,
+  storeVariables,
 } from '@tandem/service'
+import type { StoreConfig } from '@tandem/store'
 import { z } from 'zod'
 import { type Buckets, bucketsOf, limitsVariable, looserThanSeed } from './limits.ts'
 
@@ -16,7 +26,7 @@ export type FunctionsConfig = {
   readonly host: string
   readonly issuers: readonly Issuer[]
   /** the database `backend` */
-  readonly storePath: string
+  readonly store: StoreConfig
   readonly signingKeyFile: string
   /** seals what the database must not show, such as TOTP secrets */
   readonly secretsKeyFile: string
@@ -45,14 +55,13 @@ const issuer = z.strictObject({
   maxAgeSeconds: z.int().min(1).optional(),
 })
 
-const variables = z.object({
+const base = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
   ISSUERS: envJson(z.array(issuer).min(1)).meta({
     description: 'who may sign users in: a JSON list',
     example:
       '[{"issuer":"http://127.0.0.1:3002","audience":"tandem","jwksUrl":"http://127.0.0.1:3002/jwks","algorithms":["ES256"]}]',
   }),
-  STORE_PATH: z.string().meta({ description: 'the database file of the backend', example: '.tandem/backend.sqlite' }),
   SIGNING_KEY_FILE: z.string().meta({
     description: 'Ed25519 key of service tokens and tickets; made, with mode 0600, if it is missing',
     example: '.tandem/functions.jwk',
@@ -83,11 +92,6 @@ const variables = z.object({
       'other numbers for some of the rate limits, a JSON object; looser than the default in development only',
     example: '{"sign":5}',
   }),
-  MODE: z.enum(['development', 'production']).default('production').meta({
-    description: 'development lifts what protects real users',
-    example: 'development',
-  }),
-  K_SERVICE: z.string().optional().meta({ description: 'set by Cloud Run' }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
     example: 'api.example.com',
@@ -97,18 +101,38 @@ const variables = z.object({
     example: 'https://wallet.example.com',
   }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
+  ...modeVariables,
 })
 
-/** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
+const variables = (env: Env) =>
+  base.extend({
+    ...storeVariables(env),
+    STORE_PATH: neededBy(
+      'sqlite',
+      env,
+      z.string().meta({ description: 'the database file of the backend', example: '.tandem/backend.sqlite' }),
+    ),
+    FIRESTORE_DATABASE: databaseVariable('backend'),
+  })
+
+/** @throws {ConfigError} naming every variable that is missing, wrong, or refused in production */
 export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
-  const given = readConfig(variables, env)
+  const given = readConfig(variables(env), env)
+  const buckets = bucketsOf(given.LIMITS)
+  requireMode(given, [
+    refuseEmulator(given),
+    ...given.ISSUERS.flatMap(refuseIssuer),
+    refusePlain('DUO_NODE_URL', given.DUO_NODE_URL),
+    refuseLocal('SIGPAIR_URL', given.SIGPAIR_URL),
+    refuseLooser(buckets),
+  ])
   return {
     host: given.HOST,
     issuers: given.ISSUERS.map(({ maxAgeSeconds, ...row }) => ({
       ...row,
       ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
     })),
-    storePath: given.STORE_PATH,
+    store: storeConfig(given, { path: given.STORE_PATH, databaseId: given.FIRESTORE_DATABASE }),
     signingKeyFile: given.SIGNING_KEY_FILE,
     secretsKeyFile: given.SECRETS_KEY_FILE ?? `${given.SIGNING_KEY_FILE}.secrets`,
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
@@ -118,7 +142,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
       id: given.PASSKEY_DOMAIN,
       origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],
     },
-    buckets: checkedBuckets(given),
+    buckets,
     hosts: given.HOSTS,
     origins: given.ORIGINS,
     webhookSecrets: given.WEBHOOK_SECRETS,
@@ -126,16 +150,15 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
   }
 }
 
-type Given = z.infer<typeof variables>
+/** Whoever can answer for it, or in its place, signs in as anybody. A name that is no URL is only compared. */
+function refuseIssuer({ issuer, jwksUrl }: Pick<Issuer, 'issuer' | 'jwksUrl'>): readonly Refusal[] {
+  const urls = [issuer, jwksUrl].filter((url) => URL.canParse(url))
+  return [...new Set(urls.map((url) => refuseLocal('ISSUERS', url)))]
+}
 
-function checkedBuckets({ LIMITS, MODE, K_SERVICE }: Pick<Given, 'LIMITS' | 'MODE' | 'K_SERVICE'>): Buckets {
-  if (MODE === 'development' && K_SERVICE !== undefined)
-    throw new ConfigError('MODE=development does not run on K_SERVICE')
-  const buckets = bucketsOf(LIMITS)
+function refuseLooser(buckets: Buckets): Refusal {
   const looser = looserThanSeed(buckets)
-  if (MODE === 'production' && looser.length > 0)
-    throw new ConfigError(`LIMITS: looser than production may be: ${looser.join(', ')}`)
-  return buckets
+  return looser.length === 0 ? undefined : `LIMITS: looser than production may be: ${looser.join(', ')}`
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, '')

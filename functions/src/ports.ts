@@ -1,5 +1,5 @@
 import { type Allowance, loadOrCreateSigningKey, oidcVerifier, type SigningKey, spendAllowance } from '@tandem/service'
-import { openSqlite, ref, type Store } from '@tandem/store'
+import { openStore, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
 import type { BucketName, Buckets } from './limits.ts'
 import { type Chain, chains } from './ports/chain.ts'
@@ -42,7 +42,7 @@ export type Ports = {
 /** @throws what a missing file, a locked database or a wrong key file throws */
 export async function openPorts(config: FunctionsConfig): Promise<Ports> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile)
-  const store = openSqlite({ path: config.storePath })
+  const store = await openStore(config.store)
   const now = Date.now
   const secrets = loadOrCreateSecrets(config.secretsKeyFile)
   const secondFactor = twoFactor(store, { secrets, relyingParty: config.relyingParty, now })

@@ -1,15 +1,28 @@
+import { join } from 'node:path'
 import {
   ConfigError,
+  databaseVariable,
   type Env,
   envJson,
   envList,
   envPort,
   envUrl,
+  isLoopback,
   type LogLevel,
+  modeVariables,
+  neededBy,
   type PublicJwk,
   publicJwk,
   readConfig,
+  type Refusal,
+  refuseEmulator,
+  refuseLocal,
+  requireMode,
+  type StoreChoice,
+  storeConfig,
+  storeVariables,
 } from '@tandem/service'
+import type { StoreConfig } from '@tandem/store'
 import { limits } from '@tandem/wire'
 import { z } from 'zod'
 import type { KmsOptions } from './seal/kms.ts'
@@ -24,8 +37,8 @@ export type Config = {
   readonly internalHost: string
   /** of internal HTTP; 0: any free one */
   readonly internalPort: number
-  /** where the two databases are */
-  readonly dataDirectory: string
+  /** two databases, because only one may ever be restored. Source: docs/spec/storage.md, section 1. */
+  readonly stores: { readonly parties: StoreConfig; readonly presignatures: StoreConfig }
   readonly kms: KmsOptions
   /** signs checkpoints of the audit log: the full name of a version; undefined: there are none */
   readonly auditKey: string | undefined
@@ -80,13 +93,12 @@ const keys = envJson(z.array(publicJwk).min(1))
 
 const JWK_EXAMPLE = '[{"kty":"OKP","crv":"Ed25519","x":"…","kid":"…"}]'
 
-const variables = z.object({
+const base = z.object({
   SIGPAIR_ROLE: z.enum(['device', 'internal', 'both']).default('both').meta({ example: 'device' }),
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on for devices', example: '0.0.0.0' }),
   PORT: envPort.default(8080).meta({ description: 'WebSocket for devices', example: '8080' }),
   INTERNAL_HOST: z.string().default('127.0.0.1').meta({ description: 'address of internal HTTP', example: '10.0.0.5' }),
   INTERNAL_PORT: envPort.default(8081).meta({ description: 'internal HTTP for duo-node', example: '8081' }),
-  DATA_DIRECTORY: z.string().meta({ description: 'where the two databases are', example: '.tandem/sigpair' }),
   KMS_KEY: z
     .string()
     .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'the full name of a crypto key')
@@ -132,18 +144,35 @@ const variables = z.object({
   MAX_DIALOGUES_PER_ADDRESS: count.default(32).meta({ description: 'of them from one address', example: '32' }),
   THREADS: count.optional().meta({ description: 'threads that compute; default: one per core but one', example: '3' }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
+  ...modeVariables,
 })
 
-/** @throws {ConfigError} naming every variable that is missing or wrong, with an example */
+const storageOf = (env: Env) => ({
+  ...storeVariables(env),
+  DATA_DIRECTORY: neededBy(
+    'sqlite',
+    env,
+    z.string().meta({ description: 'where the two databases are', example: '.tandem/sigpair' }),
+  ),
+  FIRESTORE_PARTIES_DATABASE: databaseVariable('parties'),
+  FIRESTORE_PRESIGNATURES_DATABASE: databaseVariable('presignatures'),
+})
+
+/** @throws {ConfigError} naming every variable that is missing, wrong, or refused in production */
 export function readSigpairConfig(env: Env = process.env): Config {
-  const given = readConfig(variables, env)
+  const given = readConfig(base.extend(storageOf(env)), env)
+  requireMode(given, [
+    refuseEmulator(given),
+    refuseLocal('KMS_ENDPOINT', given.KMS_ENDPOINT),
+    refuseHaste(given.POLICY_DELAY_MS),
+  ])
   return {
     role: given.SIGPAIR_ROLE,
     host: given.HOST,
     port: given.PORT,
     internalHost: given.INTERNAL_HOST,
     internalPort: given.INTERNAL_PORT,
-    dataDirectory: given.DATA_DIRECTORY,
+    stores: storesOf(given),
     kms: kmsOptions(given.KMS_KEY, given.KMS_ENDPOINT),
     auditKey: given.KMS_AUDIT_KEY,
     policyDelayMs: given.POLICY_DELAY_MS,
@@ -163,12 +192,31 @@ export function readSigpairConfig(env: Env = process.env): Config {
   }
 }
 
+type Databases = StoreChoice & {
+  readonly DATA_DIRECTORY?: string | undefined
+  readonly FIRESTORE_PARTIES_DATABASE: string
+  readonly FIRESTORE_PRESIGNATURES_DATABASE: string
+}
+
+function storesOf(given: Databases): Config['stores'] {
+  const { DATA_DIRECTORY: folder, FIRESTORE_PARTIES_DATABASE: one, FIRESTORE_PRESIGNATURES_DATABASE: other } = given
+  if (one === other) throw new ConfigError('FIRESTORE_PARTIES_DATABASE and FIRESTORE_PRESIGNATURES_DATABASE are one')
+  const place = (name: string, databaseId: string) =>
+    storeConfig(given, { path: folder === undefined ? undefined : join(folder, `${name}.sqlite`), databaseId })
+  return { parties: place('parties', one), presignatures: place('presignatures', other) }
+}
+
+/** A thief who loosens the policy must not be done before the owner has seen it. */
+function refuseHaste(delayMs: number): Refusal {
+  return delayMs < DAY_MS ? `POLICY_DELAY_MS: less than a day (${DAY_MS})` : undefined
+}
+
 /** Plain TCP carries data keys in the clear: only to this very machine. */
 function kmsOptions(keyName: string, endpoint: string | undefined): KmsOptions {
   if (endpoint === undefined) return { keyName }
   const { protocol, hostname, port } = new URL(endpoint)
   const insecure = protocol === 'http:'
-  if (insecure && !['127.0.0.1', '[::1]', 'localhost'].includes(hostname)) {
+  if (insecure && !isLoopback(endpoint)) {
     throw new ConfigError('KMS_ENDPOINT: http is for loopback only')
   }
   return { keyName, endpoint: hostname, port: Number(port || (insecure ? 80 : 443)), insecure }

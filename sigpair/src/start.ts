@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   closeAfter,
   createDrain,
@@ -11,7 +9,7 @@ import {
   type Log,
   trustKeys,
 } from '@tandem/service'
-import { openSqlite } from '@tandem/store'
+import { openStore } from '@tandem/store'
 import { arithmetic } from './compute/arithmetic.ts'
 import { checkpointEvery } from './audit/audit-checkpoint.ts'
 import type { Config } from './config.ts'
@@ -52,7 +50,7 @@ type Listener = { readonly url: string; readonly close: (graceMs: number) => Pro
  * @throws {Error} if a port is taken, KMS or a database cannot be used, or the known answers of the protocol do not come out
  */
 export async function startSigpair(config: Config): Promise<Sigpair> {
-  const parts = openParts(config)
+  const parts = await openParts(config)
   const { log, kms, stores } = parts
   const { sockets: dialogues, threads } = config.bounds
   const lost = (cause: Error) => log.error({ event: 'thread-lost', cause })
@@ -88,17 +86,22 @@ export async function startSigpair(config: Config): Promise<Sigpair> {
   }
 }
 
-function openParts(config: Config): Parts {
-  const { dataDirectory } = config
-  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+async function openParts(config: Config): Promise<Parts> {
+  const databases = await openDatabases(config)
   const kms = createKms(config.kms)
-  const stores = {
-    parties: openSqlite({ path: join(dataDirectory, 'parties.sqlite') }),
-    presignatures: openSqlite({ path: join(dataDirectory, 'presignatures.sqlite') }),
-    sealer: createSealer(kms),
-    now: Date.now,
-  }
+  const stores = { ...databases, sealer: createSealer(kms), now: Date.now }
   return { config, kms, stores, log: createLog({ name: 'sigpair', level: config.logLevel }), drain: createDrain() }
+}
+
+/** Both or none. */
+async function openDatabases({ stores }: Pick<Config, 'stores'>): Promise<Pick<Stores, 'parties' | 'presignatures'>> {
+  const parties = await openStore(stores.parties)
+  try {
+    return { parties, presignatures: await openStore(stores.presignatures) }
+  } catch (cause) {
+    await parties.close()
+    throw cause
+  }
 }
 
 async function serveDevices(

@@ -23,6 +23,7 @@ import type { DuoNodeConfig } from '../../duo-node/src/config.ts'
 import { createWebhooks } from '../../functions/src/api.ts'
 import { readFunctionsConfig } from '../../functions/src/config.ts'
 import { type KeyStates, keyStates } from '../../functions/src/ports/key-states.ts'
+import { pathOf } from '../helpers/path-of.ts'
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
@@ -78,7 +79,7 @@ export async function openEventWorld(): Promise<EventWorld> {
     host: '127.0.0.1',
     port: 0,
     hosts: ['127.0.0.1'],
-    storePath: join(directory, 'duo-node.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'duo-node.sqlite') },
     signingKeyFile: join(directory, 'duo-node.jwk'),
     functionsKeys: [key.publicJwk],
     sigpairUrl: `http://127.0.0.1:${sigpair.port}`,
@@ -133,6 +134,7 @@ async function tell({ parties }: Stores, keyId: string, type: KeyEventType): Pro
 async function openBackend(directory: string): Promise<Backend & { readonly url: string }> {
   const config = readFunctionsConfig({
     ISSUERS: '[{"issuer":"http://127.0.0.1:1","audience":"x","jwksUrl":"http://127.0.0.1:1","algorithms":["ES256"]}]',
+    MODE: 'development',
     STORE_PATH: join(directory, 'backend.sqlite'),
     SIGNING_KEY_FILE: join(directory, 'functions.jwk'),
     SECRETS_KEY_FILE: join(directory, 'secrets.key'),
@@ -187,7 +189,8 @@ async function openBackend(directory: string): Promise<Backend & { readonly url:
 async function spawnDuoNode({ webhooks, ...config }: DuoNodeConfig): Promise<DuoNodeProcess> {
   const env = {
     PORT: '0',
-    STORE_PATH: config.storePath,
+    MODE: 'development',
+    STORE_PATH: pathOf(config.store),
     SIGNING_KEY_FILE: config.signingKeyFile,
     FUNCTIONS_KEYS: JSON.stringify(config.functionsKeys),
     SIGPAIR_INTERNAL_URL: config.sigpairUrl,

@@ -29,7 +29,7 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     hosts: ['127.0.0.1'],
-    storePath: join(directory, 'duo-node.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'duo-node.sqlite') },
     signingKeyFile: join(directory, 'duo-node.jwk'),
     functionsKeys: [functionsKey.publicJwk],
     sigpairUrl: sigpair.url,

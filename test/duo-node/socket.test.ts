@@ -23,7 +23,7 @@ async function start(port = 0): Promise<DuoNode> {
     host: '127.0.0.1',
     port,
     hosts: ['127.0.0.1'],
-    storePath: join(directory, 'duo-node.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'duo-node.sqlite') },
     signingKeyFile: join(directory, 'duo-node.jwk'),
     functionsKeys: [key.publicJwk],
     sigpairUrl: sigpair.url,

@@ -17,7 +17,7 @@ async function started(sigpairUrl: string) {
     host: '127.0.0.1',
     port: 0,
     hosts: ['127.0.0.1'],
-    storePath: join(directory, 'duo-node.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'duo-node.sqlite') },
     signingKeyFile: join(directory, 'duo-node.jwk'),
     functionsKeys: [key.publicJwk],
     sigpairUrl,

@@ -64,7 +64,7 @@ export async function startBackend<Sigpair extends SigpairLike>(
     host: '127.0.0.1',
     port: 0,
     hosts: ['127.0.0.1'],
-    storePath: join(directory, 'duo-node.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'duo-node.sqlite') },
     signingKeyFile: keyFile('duo-node'),
     functionsKeys: [functions],
     sigpairUrl: sigpair.url,
@@ -73,7 +73,7 @@ export async function startBackend<Sigpair extends SigpairLike>(
   const config: FunctionsConfig = {
     host: '127.0.0.1',
     issuers: [issuer.row],
-    storePath: join(directory, 'backend.sqlite'),
+    store: { kind: 'sqlite', path: join(directory, 'backend.sqlite') },
     signingKeyFile: keyFile('functions'),
     secretsKeyFile: join(directory, 'functions.secrets'),
     buckets: bucketsOf(UNLIMITED),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { openSqlite } from '@tandem/store'
+import { openStore } from '@tandem/store'
 import type { Problem } from '@tandem/wire'
 import * as fc from 'fast-check'
 import { z } from 'zod'
@@ -75,7 +75,7 @@ function expectRefusal(what: object, { status, body }: Refused): void {
 
 /** A fingerprint of everything the backend keeps, and of what Sigpair was asked to do. */
 async function everything(): Promise<string> {
-  const store = openSqlite({ path: world.config.storePath })
+  const store = await openStore(world.config.store)
   const done = world.keys.calls.filter((call) => call !== 'identity' && call !== 'status')
   const hash = createHash('sha256').update(done.join())
   for (const collection of COLLECTIONS) {

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import type { Problem } from '@tandem/wire'
 import { SignJWT, UnsecuredJWT } from 'jose'
+import { pathOf } from '../helpers/path-of.ts'
 import { type Api, apiAt } from './backend.ts'
 import { type Framework, startFramework } from './framework.ts'
 import type { HeldKey } from './key-holder.ts'
@@ -16,7 +17,8 @@ beforeAll(async () => {
   const { config } = world
   framework = await startFramework({
     ISSUERS: JSON.stringify(config.issuers),
-    STORE_PATH: config.storePath,
+    MODE: 'development',
+    STORE_PATH: pathOf(config.store),
     SIGNING_KEY_FILE: config.signingKeyFile,
     DUO_NODE_URL: config.duoNodeUrl,
     SIGPAIR_URL: config.sigpairUrl,

@@ -148,11 +148,11 @@ test('a dialogue that signs counts as a signature, and its commit not again', as
 
 const env = {
   ISSUERS:
-    '[{"issuer":"http://127.0.0.1:1","audience":"tandem","jwksUrl":"http://127.0.0.1:1/jwks","algorithms":["ES256"]}]',
+    '[{"issuer":"https://issuer.example","audience":"tandem","jwksUrl":"https://issuer.example/jwks","algorithms":["ES256"]}]',
   STORE_PATH: 'b.sqlite',
   SIGNING_KEY_FILE: 'f.jwk',
   DUO_NODE_URL: 'http://127.0.0.1:1/',
-  SIGPAIR_URL: 'ws://127.0.0.1:1',
+  SIGPAIR_URL: 'wss://sigpair.example',
   CHAINS: '{}',
 }
 

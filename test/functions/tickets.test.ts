@@ -1,5 +1,5 @@
 import { loadOrCreateSigningKey, trustKeys, verifyTicket } from '@tandem/service'
-import { openSqlite } from '@tandem/store'
+import { openStore } from '@tandem/store'
 import type { KeyStatus, TicketResponse } from '@tandem/wire'
 import { nonces } from '../../functions/src/ports/nonces.ts'
 import { type Anvil, startAnvil } from './anvil.ts'
@@ -59,7 +59,7 @@ test('a sign ticket names the session, its digest and its path', async () => {
 
 test('a sign ticket holds the nonce beyond the session’s end: a signature may come to be without us', async () => {
   const { sessionId, unsignedTx } = await prepare(world, wallet)
-  const later = nonces(openSqlite({ path: world.config.storePath }), () => Date.now() + 3_600_000)
+  const later = nonces(await openStore(world.config.store), () => Date.now() + 3_600_000)
   const held = async () => (await later.overdue({ chainId: 31337, address: wallet.address }, 0)).map((r) => r.nonce)
   expect(await held()).not.toContain(unsignedTx.nonce)
   await ask({ operation: 'sign', keyId: wallet.key.keyId, sessionId })

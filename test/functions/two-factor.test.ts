@@ -2,6 +2,7 @@ import type { EnrolResponse, Problem, RecoveryCodesResponse, SecondFactorRespons
 import { readFileSync } from 'node:fs'
 import { URI } from 'otpauth'
 import { bucketsOf } from '../../functions/src/limits.ts'
+import { pathOf } from '../helpers/path-of.ts'
 import { startWorld, type World } from './world.ts'
 
 let world: World
@@ -144,8 +145,8 @@ test('a repetition with an Idempotency-Key shows the same codes, which the datab
   const again = await ask<RecoveryCodesResponse>('kim', 'confirm', { code }, headers)
   expect(again).toMatchObject({ status: 200, body: first.body })
 
-  const { storePath } = world.config
-  const file = ['', '-wal'].map((end) => readFileSync(`${storePath}${end}`).toString('latin1')).join('')
+  const path = pathOf(world.config.store)
+  const file = ['', '-wal'].map((end) => readFileSync(`${path}${end}`).toString('latin1')).join('')
   expect(file).toContain('second-factors')
   for (const secret of [body.secret, ...first.body.recoveryCodes]) expect(file).not.toContain(secret)
 })

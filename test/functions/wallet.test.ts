@@ -23,6 +23,7 @@ async function realSigpair(callers: { readonly functions: object; readonly duoNo
   const directory = mkdtempSync(join(tmpdir(), 'tandem-sigpair-'))
   const kms = await startKms({ port: 0, file: join(directory, 'kms.json') })
   const config = readSigpairConfig({
+    MODE: 'development',
     PORT: '0',
     INTERNAL_PORT: '0',
     DATA_DIRECTORY: directory,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { listen, type Serving } from '@tandem/service'
-import { openSqlite, type Store } from '@tandem/store'
+import { openSqlite, openStore, type Store } from '@tandem/store'
 import type { KeyEvent } from '@tandem/wire'
 import { Webhook } from 'standardwebhooks'
 import { createApi } from '../../functions/src/api.ts'
@@ -20,6 +20,7 @@ let store: Store
 const serve = async (secrets: string): Promise<Serving> => {
   const config = readFunctionsConfig({
     ISSUERS: '[{"issuer":"http://127.0.0.1:1","audience":"x","jwksUrl":"http://127.0.0.1:1","algorithms":["ES256"]}]',
+    MODE: 'development',
     STORE_PATH: join(directory, 'backend.sqlite'),
     SIGNING_KEY_FILE: join(directory, 'functions.jwk'),
     SECRETS_KEY_FILE: join(directory, 'secrets.key'),
@@ -184,7 +185,7 @@ describe('refuses', () => {
 test('a profile shows what was last heard of its key while duo-node is down, and says so when nothing was', async () => {
   const world = await startWorld()
   const [heard, unheard] = [await world.createWallet('ada'), await world.createWallet('eve')]
-  const backend = openSqlite({ path: world.config.storePath })
+  const backend = await openStore(world.config.store)
   const { keyId, owner } = heard.key
   await keyStates(backend, Date.now).apply(event(keyId, 1, {}, { owner, status: 'SUSPENDED', epoch: 3 }))
   const show = async ({ user, profileId }: Wallet) => world.call(user, 'GET', `/api/v1/profiles/${profileId}`)

@@ -77,12 +77,14 @@ export type SigpairProcess = TestSigpair & { readonly child: ChildProcess; reado
 
 export async function spawnSigpair(): Promise<SigpairProcess> {
   const around = await startSurroundings()
-  const { dataDirectory, kms, functionsKeys, duoNodeKeys } = around.environment
+  const { dataDirectory } = around
+  const { kms, functionsKeys, duoNodeKeys } = around.environment
   const env = {
     METADATA_SERVER_DETECTION: 'none',
     PORT: '0',
     INTERNAL_PORT: '0',
     THREADS: '1',
+    MODE: 'development',
     DATA_DIRECTORY: dataDirectory,
     KMS_KEY: kms.keyName,
     KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
@@ -120,8 +122,10 @@ export async function startSurroundings() {
   const keys = [functions.publicJwk]
   const client = createKms(kms)
   const opened: Store[] = []
-  const open = (name: string) => {
-    const store = openSqlite({ path: join(dataDirectory, `${name}.sqlite`) })
+  const place = (name: string) => ({ kind: 'sqlite', path: join(dataDirectory, `${name}.sqlite`) }) as const
+  const databases = { parties: place('parties'), presignatures: place('presignatures') }
+  const open = (name: keyof typeof databases) => {
+    const store = openSqlite(databases[name])
     opened.push(store)
     return store
   }
@@ -138,7 +142,8 @@ export async function startSurroundings() {
     await server.close()
     rmSync(dataDirectory, { recursive: true })
   }
-  return { environment: { dataDirectory, kms, functionsKeys: keys, duoNodeKeys: keys }, view, close }
+  const environment = { stores: databases, kms, functionsKeys: keys, duoNodeKeys: keys }
+  return { environment, dataDirectory, view, close }
 }
 
 /** A dialogue with a fresh ticket of the right kind; `changes` say what is wrong with it. */

@@ -13,11 +13,12 @@ import {
 } from '@tandem/client'
 import { LOCAL_KEY, portOf, requireFreePort } from '@tandem/local'
 import { createKms, createSealer, type Stores } from '@tandem/sigpair'
-import { openSqlite } from '@tandem/store'
+import { openStore } from '@tandem/store'
 import { startAnvil } from '../../infra/local/src/anvil.ts'
 import { type Chain, chainAt } from '../../infra/local/src/chain.ts'
 import { DEFAULT_PORTS, type Ports } from '../../infra/local/src/options.ts'
 import { type Stack, startStack } from '../../infra/local/src/stack.ts'
+import type { WantedStorage } from '../../infra/local/src/storage.ts'
 import { type FlakyNode, flakyNode } from '../functions/flaky-node.ts'
 import { fast } from './backends.ts'
 
@@ -38,13 +39,14 @@ export type TestStack<Line extends LineToNode = FlakyNode> = Stack & {
 /** What stands between functions and the EVM node. */
 type LineToNode = { readonly url: string; readonly close: () => Promise<void> }
 
-export async function startTestStack(): Promise<TestStack> {
-  return startStackOver(flakyNode)
+export async function startTestStack(storage?: WantedStorage): Promise<TestStack> {
+  return startStackOver(flakyNode, storage)
 }
 
 /** @param lineTo opens the line to a node, given its URL */
 export async function startStackOver<Line extends LineToNode>(
   lineTo: (nodeUrl: string) => Promise<Line>,
+  storage: WantedStorage = { engine: 'sqlite' },
 ): Promise<TestStack<Line>> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-stack-'))
   const ends = [async () => rmSync(directory, { recursive: true })]
@@ -52,7 +54,7 @@ export async function startStackOver<Line extends LineToNode>(
     for (const end of ends.splice(0).reverse()) await end()
   }
   try {
-    return { ...(await startParts(directory, lineTo, ends)), stop }
+    return { ...(await startParts({ directory, storage }, lineTo, ends)), stop }
   } catch (error) {
     await stop()
     throw error
@@ -60,7 +62,7 @@ export async function startStackOver<Line extends LineToNode>(
 }
 
 async function startParts<Line extends LineToNode>(
-  directory: string,
+  { directory, storage }: { readonly directory: string; readonly storage: WantedStorage },
   lineTo: (nodeUrl: string) => Promise<Line>,
   ends: (() => Promise<void>)[],
 ): Promise<TestStack<Line>> {
@@ -69,9 +71,9 @@ async function startParts<Line extends LineToNode>(
   ends.push(node.stop)
   const line = await lineTo(node.rpcUrl)
   ends.push(line.close)
-  const stack = await startStack({ ports, host: '127.0.0.1', directory, chainUrl: line.url }, QUIET)
+  const stack = await startStack({ ports, host: '127.0.0.1', directory, storage, chainUrl: line.url }, QUIET)
   ends.push(stack.stop)
-  const { stores, close } = openStores(join(directory, 'sigpair'), ports.kms)
+  const { stores, close } = await openStores(stack, ports.kms)
   ends.push(close)
   const pinned = await stack.pin()
   const device = (user: string, options: Partial<TandemOptions> = {}) =>
@@ -111,12 +113,13 @@ export async function startSecondRail(stack: TestStack): Promise<Rail> {
 /** Nobody listens. */
 const QUIET = { step: async <T>(_what: string, act: (progress: () => void) => Promise<T>) => act(() => undefined) }
 
-function openStores(directory: string, kmsPort: number): { stores: Stores; close: () => Promise<void> } {
+async function openStores({ databases }: Stack, kmsPort: number) {
   const kms = createKms({ keyName: LOCAL_KEY, endpoint: '127.0.0.1', port: kmsPort, insecure: true })
-  const parties = openSqlite({ path: join(directory, 'parties.sqlite') })
-  const presignatures = openSqlite({ path: join(directory, 'presignatures.sqlite') })
+  const parties = await openStore(databases.parties)
+  const presignatures = await openStore(databases.presignatures)
+  const stores: Stores = { parties, presignatures, sealer: createSealer(kms), now: Date.now }
   return {
-    stores: { parties, presignatures, sealer: createSealer(kms), now: Date.now },
+    stores,
     close: async () => {
       await Promise.all([parties.close(), presignatures.close(), kms.close()])
     },

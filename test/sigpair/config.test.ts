@@ -17,7 +17,7 @@ test('four variables are enough, and everything then stays on loopback', () => {
 })
 
 test('nothing set names every variable that is needed', () => {
-  const message = /DATA_DIRECTORY[^]*KMS_KEY[^]*FUNCTIONS_KEYS[^]*DUO_NODE_KEYS/
+  const message = /KMS_KEY[^]*FUNCTIONS_KEYS[^]*DUO_NODE_KEYS[^]*DATA_DIRECTORY/
   expect(() => readSigpairConfig({})).toThrow(message)
 })
 
@@ -43,7 +43,7 @@ test('a private key is not taken for a public one, and does not appear in the me
 })
 
 test('data keys travel in the clear to this machine only', () => {
-  const kmsAt = (KMS_ENDPOINT: string) => readSigpairConfig({ ...MINIMAL, KMS_ENDPOINT }).kms
+  const kmsAt = (KMS_ENDPOINT: string) => readSigpairConfig({ ...MINIMAL, MODE: 'development', KMS_ENDPOINT }).kms
   expect(kmsAt('http://127.0.0.1:9010')).toMatchObject({ endpoint: '127.0.0.1', port: 9010, insecure: true })
   expect(kmsAt('https://kms.example')).toMatchObject({ endpoint: 'kms.example', port: 443, insecure: false })
   expect(() => kmsAt('http://10.0.0.1:9010')).toThrow('loopback')

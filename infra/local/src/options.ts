@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { WantedStorage } from './storage.ts'
 
 /** Which port each part listens on. */
 export type Ports = {
@@ -9,6 +10,7 @@ export type Ports = {
   readonly issuer: number
   readonly kms: number
   readonly chain: number
+  readonly firestore: number
 }
 
 export type StartOptions = {
@@ -19,6 +21,7 @@ export type StartOptions = {
   readonly ports: Ports
   /** where databases, keys and logs go */
   readonly directory: string
+  readonly storage: WantedStorage
 }
 
 export const DEFAULT_PORTS: Ports = {
@@ -29,6 +32,7 @@ export const DEFAULT_PORTS: Ports = {
   issuer: 3002,
   kms: 9010,
   chain: 8545,
+  firestore: 8088,
 }
 
 /** Flag and environment variable that move each port. */
@@ -40,6 +44,7 @@ export const PORT_FLAGS: Readonly<Record<keyof Ports, { readonly flag: string; r
   issuer: { flag: 'issuer-port', variable: 'ISSUER_PORT' },
   kms: { flag: 'kms-port', variable: 'KMS_PORT' },
   chain: { flag: 'chain-port', variable: 'CHAIN_PORT' },
+  firestore: { flag: 'firestore-port', variable: 'FIRESTORE_PORT' },
 }
 
 export const HELP = `npm start -- [options]
@@ -50,6 +55,8 @@ creates a wallet, pays twice and signs a text, with real protocol runs and mined
   --once                  tell the story and exit: 0 if all went well, 1 with the reason otherwise
   --host ADDRESS          serve functions and Sigpair on this address, for a phone on the same network
   --directory PATH        databases, keys and logs; default .tandem, with --once a temporary folder
+  --store ENGINE          sqlite (default) or firestore; or STORE. Firestore is the emulator of the Google Cloud CLI, which
+                          is started, and forgets everything when it ends
 ${Object.entries(PORT_FLAGS)
   .map(
     ([name, { flag, variable }]) =>
@@ -58,7 +65,8 @@ ${Object.entries(PORT_FLAGS)
   .join('\n')}
   --help                  this text
 
-CHAIN_URL=URL uses an EVM development node that runs already instead of starting one.
+CHAIN_URL=URL uses an EVM development node that runs already instead of starting one; FIRESTORE_EMULATOR_HOST=HOST:PORT an
+emulator of Firestore, with FIRESTORE_PROJECT, which begins with demo-.
 `
 
 /** @throws {Error} that names the flag, for anything that is not of the documented form */
@@ -70,6 +78,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
       help: { type: 'boolean', default: false },
       host: { type: 'string', default: '127.0.0.1' },
       directory: { type: 'string', default: '' },
+      store: { type: 'string' },
       ...Object.fromEntries(Object.values(PORT_FLAGS).map(({ flag }) => [flag, { type: 'string' as const }])),
     },
   })
@@ -83,5 +92,17 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
   }
   const names = Object.keys(DEFAULT_PORTS) as (keyof Ports)[]
   const ports = Object.fromEntries(names.map((name) => [name, port(name)])) as Ports
-  return { once: values.once, help: values.help, host: values.host, directory: values.directory, ports }
+  const { once, help, host, directory } = values
+  return { once, help, host, directory, ports, storage: storageOf(values.store || env['STORE'] || 'sqlite', env) }
+}
+
+function storageOf(engine: string, env: NodeJS.ProcessEnv): WantedStorage {
+  if (engine === 'sqlite') return { engine }
+  if (engine !== 'firestore') throw new Error(`--store: ${engine} is neither sqlite nor firestore`)
+  const projectId = env['FIRESTORE_PROJECT'] || 'demo-tandem'
+  if (!projectId.startsWith('demo-')) {
+    throw new Error('FIRESTORE_PROJECT: this machine’s stack never touches a real project; on an emulator it is demo-…')
+  }
+  const emulatorHost = env['FIRESTORE_EMULATOR_HOST'] || undefined
+  return { engine, projectId, ...(emulatorHost === undefined ? {} : { emulatorHost }) }
 }

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadOrCreateSigningKey } from '@tandem/service'
 import type { RunningIssuer } from './issuer.ts'
 import { LOCAL_AUDIT_KEY, LOCAL_KEY } from './kms.ts'
 import type { Ports } from './options.ts'
+import { SQLITE_FILES, type Storage, storageEnv } from './storage.ts'
 
 export type ServiceName = 'sigpair' | 'duo-node' | 'functions'
 
@@ -23,6 +24,7 @@ export type PlanOptions = {
   readonly host: string
   /** databases and keys */
   readonly directory: string
+  readonly storage: Storage
   readonly issuer: RunningIssuer
   readonly chain: { readonly chainId: number; readonly rpcUrl: string }
 }
@@ -40,7 +42,12 @@ export async function planServices(options: PlanOptions): Promise<readonly Servi
     duoNodeKeys: await publicKeyOf(join(directory, 'duo-node.jwk')),
     webhookSecret: await secretIn(join(directory, 'webhook.secret')),
   }
-  const common = { METADATA_SERVER_DETECTION: 'none', HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(',') }
+  const common = {
+    MODE: 'development',
+    METADATA_SERVER_DETECTION: 'none',
+    HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(','),
+    ...storageEnv(options.storage),
+  }
   return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map((plan) => ({
     ...plan,
     env: { ...common, ...plan.env },
@@ -68,7 +75,7 @@ function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNo
       HOST: host,
       PORT: String(ports.sigpair),
       INTERNAL_PORT: String(ports.sigpairInternal),
-      DATA_DIRECTORY: join(directory, 'sigpair'),
+      DATA_DIRECTORY: dirname(join(directory, SQLITE_FILES.parties)),
       KMS_KEY: LOCAL_KEY,
       KMS_AUDIT_KEY: `${LOCAL_AUDIT_KEY}/cryptoKeyVersions/1`,
       KMS_ENDPOINT: `http://127.0.0.1:${ports.kms}`,
@@ -110,14 +117,13 @@ function functions(options: PlanOptions, { functionsKey, webhookSecret }: Keys):
       NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, 'functions/src/preload.ts')).href}`,
       NODE_ENV: 'production',
       ISSUERS: JSON.stringify([{ issuer: url, audience, jwksUrl, algorithms }]),
-      STORE_PATH: join(directory, 'backend.sqlite'),
+      STORE_PATH: join(directory, SQLITE_FILES.backend),
       SIGNING_KEY_FILE: functionsKey,
       DUO_NODE_URL: `ws://127.0.0.1:${ports.duoNode}`,
       WEBHOOK_SECRETS: webhookSecret,
       SIGPAIR_URL: `ws://${host}:${ports.sigpair}`,
       CHAINS: JSON.stringify({ [chain.chainId]: chain.rpcUrl }),
       // A story or a benchmark does in a second what a person does in a day.
-      MODE: 'development',
       LIMITS: '{"sign":null,"key":null,"backup":null,"2fa":null,"key-tickets":null,"tickets":null}',
     },
   }

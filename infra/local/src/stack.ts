@@ -1,14 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pin } from '@tandem/client'
+import type { DatabaseName, StoreConfig } from '@tandem/store'
 import { cloudPublicKeyResponse } from '@tandem/wire'
 import { type RunningChain, startAnvil } from './anvil.ts'
+import { startFirestore } from './firestore.ts'
 import { type RunningIssuer, startIssuer } from './issuer.ts'
 import { startKms } from './kms.ts'
 import { PORT_FLAGS, type Ports } from './options.ts'
 import { portOf, requireFreePort } from './ports.ts'
 import { type Service, serviceOf } from './service-process.ts'
 import { planServices, type ServiceName, type ServicePlan } from './services.ts'
+import { databasesOf, type Storage, type WantedStorage } from './storage.ts'
 import type { Teller } from './tell.ts'
 
 export type StackOptions = {
@@ -17,6 +20,7 @@ export type StackOptions = {
   readonly host: string
   /** databases, keys and logs */
   readonly directory: string
+  readonly storage: WantedStorage
   /** an EVM node that runs already */
   readonly chainUrl?: string
 }
@@ -29,6 +33,7 @@ export type Stack = {
   readonly chainId: number
   readonly issuerUrl: string
   readonly logs: string
+  readonly databases: Readonly<Record<DatabaseName, StoreConfig>>
   /** an id token of a local user */
   readonly tokenOf: (user: string) => Promise<string>
   /** Sigpair's public keys, as an app would have them built in */
@@ -63,10 +68,10 @@ export async function startStack(options: StackOptions, tell: Pick<Teller, 'step
 }
 
 /** What a deployment finds around it. */
-type World = { readonly issuer: RunningIssuer; readonly chain: RunningChain }
+type World = { readonly issuer: RunningIssuer; readonly chain: RunningChain; readonly storage: Storage }
 
 async function startWorld(
-  { ports, directory, chainUrl }: StackOptions,
+  { ports, directory, chainUrl, storage: wanted }: StackOptions,
   tell: Pick<Teller, 'step'>,
   started: (() => Promise<void>)[],
 ): Promise<World> {
@@ -74,6 +79,8 @@ async function startWorld(
   // A KMS and an issuer on this machine: no library needs to ask for Google's metadata.
   process.env['METADATA_SERVER_DETECTION'] = 'none'
 
+  // The part that a machine most often lacks comes first
+  const storage = await startStorage(wanted, { ports, directory }, tell, started)
   const kms = await tell.step(
     'local KMS',
     async () => startKms({ port: ports.kms, file: join(directory, 'kms.json') }),
@@ -97,12 +104,30 @@ async function startWorld(
     ({ rpcUrl }) => rpcUrl,
   )
   started.push(chain.stop)
-  return { issuer, chain }
+  return { issuer, chain, storage }
+}
+
+async function startStorage(
+  wanted: WantedStorage,
+  { ports, directory }: Pick<StackOptions, 'ports' | 'directory'>,
+  tell: Pick<Teller, 'step'>,
+  started: (() => Promise<void>)[],
+): Promise<Storage> {
+  if (wanted.engine === 'sqlite') return wanted
+  const { engine, projectId, emulatorHost } = wanted
+  if (emulatorHost !== undefined) return { engine, projectId, emulatorHost }
+  const emulator = await tell.step(
+    'Firestore (emulator)',
+    async () => startFirestore({ port: ports.firestore, logFile: join(logsOf(directory), 'firestore.log') }),
+    ({ host }) => host,
+  )
+  started.push(emulator.stop)
+  return { engine, projectId, emulatorHost: emulator.host }
 }
 
 async function startServices(
   options: StackOptions,
-  { issuer, chain }: World,
+  { issuer, chain, storage }: World,
   tell: Pick<Teller, 'step'>,
   started: (() => Promise<void>)[],
 ): Promise<Omit<Stack, 'stop'>> {
@@ -113,7 +138,7 @@ async function startServices(
     await service.start()
     return service
   }
-  const plans = await planServices({ ...options, issuer, chain })
+  const plans = await planServices({ ...options, issuer, chain, storage })
   const services = new Map<ServiceName, Service>()
   for (const plan of plans) {
     const { name } = plan
@@ -128,6 +153,7 @@ async function startServices(
     chainId: chain.chainId,
     issuerUrl: issuer.issuer,
     logs,
+    databases: databasesOf(storage, options.directory),
     tokenOf,
     pin: async () => pinOf(functionsUrl, await tokenOf('operator')),
     service: (name) => services.get(name)!,
@@ -154,12 +180,14 @@ const LABELS: Readonly<Record<keyof Ports, string>> = {
   issuer: 'the OIDC issuer',
   kms: 'the local KMS',
   chain: 'the EVM node',
+  firestore: 'Firestore’s emulator',
 }
 
 /** All of them before anything starts, so that nothing has to be taken down again. */
-async function requireFreePorts({ ports, host, chainUrl }: StackOptions): Promise<void> {
+async function requireFreePorts({ ports, host, chainUrl, storage }: StackOptions): Promise<void> {
   for (const name of Object.keys(ports) as (keyof Ports)[]) {
     if (name === 'chain' && chainUrl !== undefined) continue
+    if (name === 'firestore' && (storage.engine === 'sqlite' || storage.emulatorHost !== undefined)) continue
     const { flag, variable } = PORT_FLAGS[name]
     const open = name === 'functions' || name === 'sigpair' ? host : '127.0.0.1'
     await requireFreePort({ ...portOf(LABELS[name], ports[name], flag, variable), host: open })

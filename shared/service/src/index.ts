@@ -9,6 +9,7 @@ export { idempotent } from './idempotency.ts'
 export { parseJson } from './json.ts'
 export { type TrustedKeys, trustKeys } from './jws.ts'
 export { createLog, type Log, type LogLevel, traceFields } from './log.ts'
+export { isLoopback, modeVariables, type Refusal, refuseLocal, refusePlain, requireMode } from './mode.ts'
 export { type Caller, type Issuer, oidcVerifier } from './oidc.ts'
 export { spend, spendToken } from './once.ts'
 export { type Allowance, allowanceHeaders, type Bucket, spendAllowance } from './rate-limit.ts'
@@ -23,4 +24,13 @@ export {
   verifyServiceToken,
 } from './service-token.ts'
 export { createSigningKey, loadOrCreateSigningKey, type PublicJwk, publicJwk, type SigningKey } from './signing-keys.ts'
+export {
+  databaseVariable,
+  neededBy,
+  refuseEmulator,
+  storeConfig,
+  type StoreChoice,
+  type StorePlace,
+  storeVariables,
+} from './store-config.ts'
 export { issueTicket, type TicketGrant, verifyTicket } from './tickets.ts'

@@ -1,5 +1,6 @@
 import type { KeyManagementServiceClient } from '@google-cloud/kms'
 import { UsageError } from '@tandem/rounds'
+import { isLoopback } from '@tandem/service'
 import { WireError } from '@tandem/wire'
 import { crc32c } from './crc32c.ts'
 
@@ -41,8 +42,6 @@ const INVALID_ARGUMENT = 3
 
 const ALGORITHM = 'EC_SIGN_P256_SHA256'
 
-const LOOPBACK: readonly string[] = ['127.0.0.1', '[::1]', 'localhost']
-
 /**
  * The real Cloud KMS client, loaded on first use: it costs 140 ms that a start without traffic need not pay.
  *
@@ -55,7 +54,7 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', '[::1]', 'localhost']
  */
 export function createKms(options: KmsOptions): Kms {
   const { keyName, endpoint, insecure } = options
-  if (insecure && !LOOPBACK.includes(endpoint ?? '')) throw new UsageError('KMS without TLS is for loopback only')
+  if (insecure && !isLoopback(`http://${endpoint ?? 'kms'}`)) throw new UsageError('KMS without TLS is for loopback only')
   let connecting: Promise<KeyManagementServiceClient> | undefined
   const client = async () => (connecting ??= connect(options))
 
