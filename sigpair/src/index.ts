@@ -1,5 +1,8 @@
 export { type CommitDeps, commitKey } from './keys/commit.ts'
 export { crc32c } from './seal/crc32c.ts'
+export { prepareBatch } from './sign/batch-prepare.ts'
+export { batchAt, type BatchRecord, batchReleaseAt } from './sign/batch-records.ts'
+export { type BatchCompletion, completeBatch, type SignedSession } from './sign/batch-sign.ts'
 export { digestOf, messageDigest, transactionDigest } from './sign/digest.ts'
 export { type EventRouteDeps, eventRoutes } from './events/event-routes.ts'
 export { relayPairEvents } from './events/event-relay.ts'

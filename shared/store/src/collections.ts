@@ -22,6 +22,7 @@ export const DATABASES = {
     recovery: 'wanted',
     collections: [
       'audit-outbox',
+      'batches',
       'event-heads',
       'events',
       'intents',
@@ -40,6 +41,7 @@ export const DATABASES = {
       'audit',
       'audit-checkpoints',
       'audit-heads',
+      'batch-releases',
       'intents',
       'pair-events',
       'pairs',
@@ -55,6 +57,7 @@ export const DATABASES = {
     recovery: 'wanted',
     collections: [
       'allowances',
+      'batches',
       'claims',
       'dead-letters',
       'event-leases',

@@ -30,6 +30,7 @@ import type { Kms } from '../seal/kms.ts'
 import type { PolicyDeps } from '../policy/policy-change.ts'
 import { policyRoutes } from '../policy/policy-http.ts'
 import type { SessionRecord } from '../records.ts'
+import { batchRoutes } from '../sign/batch-http.ts'
 import { prepareSession } from '../sign/session-store.ts'
 import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
@@ -57,6 +58,7 @@ export function internalRoutes(deps: InternalDeps): Route[] {
     identityRoute(deps, caller),
     ...keyRoutes(deps, caller),
     ...sessionRoutes(deps, caller),
+    ...batchRoutes(deps, caller),
     ...events,
     ...policyRoutes(deps, caller),
     ...auditRoutes({ stores, identity: deps.identity.identity }, caller),

@@ -107,8 +107,8 @@ async function entomb(stores: Releasing, { pair, id, sessionId, use, claim, owne
   })
 }
 
-/** The sealed payload of a presignature that may be used now. */
-function usable(doc: Doc<PresignatureRecord> | undefined, pair: PairInEpoch, now: number): Sealed {
+/** The sealed payload of a presignature that may be used now. @throws {WireError} `PRESIGNATURE_CONSUMED` */
+export function usable(doc: Doc<PresignatureRecord> | undefined, pair: PairInEpoch, now: number): Sealed {
   const refused = new WireError('PRESIGNATURE_CONSUMED')
   if (!doc) throw refused
   const { status, payload, epoch, ssid, createdAt } = doc.data
@@ -187,6 +187,6 @@ async function sealAll(seals: Seals, context: SealContext, batch: readonly Finis
   return Promise.all(batch.map(seal))
 }
 
-function contextOf({ keyId, epoch }: PairInEpoch): SealContext {
+export function contextOf({ keyId, epoch }: PairInEpoch): SealContext {
   return { purpose: 'presignature', keyId: keyId.toLowerCase(), epoch }
 }

@@ -3,8 +3,8 @@ import { canonicalJson, type Policy, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
 import { type Claim, claimOf } from './policy-claim.ts'
 import type { SessionRecord } from '../records.ts'
-import { type AssetName, chargesOf, refusingRule, same } from './policy-rules.ts'
-import { charge, type Counter, readCounter, spentWithin } from '../sign/spending.ts'
+import { type AssetName, chargesOf, refusingRule } from './policy-rules.ts'
+import { readLedger } from '../sign/spending.ts'
 import type { Stores } from '../stores.ts'
 
 /** presignatures/policies/{keyId}: beside the counters it is judged with, and like them never rolled back. */
@@ -41,12 +41,18 @@ const releaseAt = (keyId: string, sessionId: string): Ref<ReleaseRecord> =>
 const RELEASE_MS = 24 * 3_600_000
 
 /** What is to be signed, and for which session. */
-export type Release = {
+export type Release = Judged & {
   readonly keyId: string
-  readonly sessionId: string
-  readonly claim: Claim
   /** of {@link policyMark}, read before the transaction */
   readonly mark: number
+}
+
+/** One session of a release. */
+export type Judged = {
+  readonly sessionId: string
+  readonly claim: Claim
+  /** how a refusal says which of several it was */
+  readonly name?: string
 }
 
 /** Read before a release: only ever too low, and then it hides nothing that was not lost. */
@@ -84,27 +90,50 @@ export type Allowed = {
  * Source: docs/spec/policy.md, section 3.
  */
 export async function judgeRelease(tx: Transaction, release: Release, now: number): Promise<Allowed> {
-  const { keyId, sessionId, claim, mark } = release
+  return judgeReleases(tx, { ...release, sessions: [release] }, now)
+}
+
+/**
+ * As {@link judgeRelease} for several sessions of a key: what the first spends, the next finds spent. All or none.
+ *
+ * @throws {WireError} `POLICY_DENIED`, details naming the session and the rule
+ */
+export async function judgeReleases(
+  tx: Transaction,
+  release: Pick<Release, 'keyId' | 'mark'> & { readonly sessions: readonly Judged[] },
+  now: number,
+): Promise<Allowed> {
+  const { keyId, mark, sessions } = release
   const record = (await tx.get(policyAt(keyId)))?.data
   const version = record?.version ?? 0
   if (version < mark) throw new WireError('POLICY_DENIED', 'the policy was lost; set it again')
   const policies = policiesInForce(record, now)
   if (policies.length === 0) return { version, charge: () => {} }
 
-  const before = await tx.get(releaseAt(keyId, sessionId))
-  const charges = chargesOf(policies, claim)
-  const counters = await Promise.all(charges.map((asset) => readCounter(tx, keyId, asset)))
-  const spent = (asset: AssetName, seconds: number) =>
-    spentWithin(counterOf(counters, asset)?.doc?.data.entries ?? [], seconds, now)
-  const charged = before !== undefined
-  for (const policy of policies) {
-    const rule = refusingRule(policy, claim, { now, spent, charged })
-    if (rule !== undefined) throw new WireError('POLICY_DENIED', rule) // check S19
+  const read = async (one: Judged) => ({
+    ...one,
+    charges: chargesOf(policies, one.claim),
+    charged: (await tx.get(releaseAt(keyId, one.sessionId))) !== undefined,
+  })
+  const asked = await Promise.all(sessions.map(read))
+  const ledger = await readLedger(
+    tx,
+    keyId,
+    asked.flatMap(({ charges }) => charges),
+  )
+  const spent = (asset: AssetName, seconds: number) => ledger.spent(asset, seconds, now)
+  for (const { claim, name, charges, charged } of asked) {
+    for (const policy of policies) {
+      const rule = refusingRule(policy, claim, { now, spent, charged })
+      if (rule !== undefined) throw denied(rule, name) // check S19
+    }
+    if (!charged) for (const one of charges) ledger.add(one, one.amount)
   }
   const write = () => {
-    if (charged) return
-    tx.create(releaseAt(keyId, sessionId), { at: now }, { expireAt: now + RELEASE_MS })
-    for (const [i, counter] of counters.entries()) charge(tx, keyId, counter, charges[i]?.amount ?? 0n, now)
+    for (const { sessionId, charged } of asked) {
+      if (!charged) tx.create(releaseAt(keyId, sessionId), { at: now }, { expireAt: now + RELEASE_MS })
+    }
+    ledger.write(tx, now)
   }
   return { version, charge: write }
 }
@@ -137,6 +166,6 @@ export async function releaseSession(
   })
 }
 
-function counterOf(counters: readonly Counter[], { chainId, asset }: AssetName): Counter | undefined {
-  return counters.find((one) => one.asset.chainId === chainId && same(one.asset.asset, asset))
+function denied(rule: string, name: string | undefined): WireError {
+  return new WireError('POLICY_DENIED', name === undefined ? rule : `${name}: ${rule}`)
 }

@@ -12,7 +12,7 @@ import type { SessionRecord } from '../records.ts'
 import { keyAt, sessionAt, type Stores } from '../stores.ts'
 
 /** How long a session is remembered after it ended, so that a late repetition still gets its signature. */
-const REMEMBERED_MS = 24 * 3_600_000
+export const REMEMBERED_MS = 24 * 3_600_000
 
 /** What preparing needs besides the stores: the curve, for the path, and randomness, for ρ_S. */
 export type PrepareDeps = { readonly backend: Backend; readonly rng: Rng }
@@ -69,7 +69,7 @@ function sameRequest(a: Omit<SessionRecord, 'use'>, b: Omit<SessionRecord, 'use'
   return sameBytes(a.digest, b.digest) && text(a) === text(b)
 }
 
-function checkPath(backend: Backend, key: ReadyKey['current'], path: readonly number[]): void {
+export function checkPath(backend: Backend, key: ReadyKey['current'], path: readonly number[]): void {
   try {
     derive(backend, key, path)
   } catch (cause) {

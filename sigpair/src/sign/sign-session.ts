@@ -56,7 +56,8 @@ export async function completeSession(stores: Stores, complete: CompleteSignatur
   return { digest: session.digest, signature: await storeSignature(stores, session.sessionId, signature) }
 }
 
-function shareOf({ p1SignatureShare }: Completion): Uint8Array {
+/** The share, decoded once to see that it is one. */
+export function shareOf({ p1SignatureShare }: Pick<Completion, 'p1SignatureShare'>): Uint8Array {
   if (p1SignatureShare === undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needed')
   const share = fromBase64url(p1SignatureShare)
   try {

@@ -1,3 +1,4 @@
+import { UsageError } from '@tandem/rounds'
 import { type Doc, type Ref, ref, type Transaction } from '@tandem/store'
 import type { AssetName } from '../policy/policy-rules.ts'
 
@@ -20,11 +21,31 @@ export const MAX_ENTRIES = 512
 export const spendingAt = (keyId: string, { chainId, asset }: AssetName): Ref<SpendingRecord> =>
   ref('spending', `${keyId.toLowerCase()}:${chainId}:${asset.toLowerCase()}`)
 
-/** One asset's counter as a transaction found it. */
-export type Counter = { readonly asset: AssetName; readonly doc: Doc<SpendingRecord> | undefined }
+/** The counters of some assets in a transaction: what was found, and what is added before it is written. */
+export type Ledger = {
+  /** in the last `seconds`, additions included; of an asset that was not read, nothing */
+  readonly spent: (asset: AssetName, seconds: number, now: number) => bigint
+  readonly add: (asset: AssetName, amount: bigint) => void
+  readonly write: (tx: Transaction, now: number) => void
+}
 
-export async function readCounter(tx: Transaction, keyId: string, asset: AssetName): Promise<Counter> {
-  return { asset, doc: await tx.get(spendingAt(keyId, asset)) }
+/** Reads each asset's counter once. */
+export async function readLedger(tx: Transaction, keyId: string, assets: readonly AssetName[]): Promise<Ledger> {
+  const refs = new Map(assets.map((asset) => [spendingAt(keyId, asset).id, spendingAt(keyId, asset)]))
+  const read = async ([id, at]: readonly [string, Ref<SpendingRecord>]) => [id, { at, doc: await tx.get(at) }] as const
+  const counters = new Map(await Promise.all([...refs].map(read)))
+  const additions = new Map<string, bigint>()
+  const nameOf = (asset: AssetName) => spendingAt(keyId, asset).id
+  return {
+    spent: (asset, seconds, now) => {
+      const before = spentWithin(counters.get(nameOf(asset))?.doc?.data.entries ?? [], seconds, now)
+      return before + (additions.get(nameOf(asset)) ?? 0n)
+    },
+    add: (asset, amount) => void additions.set(nameOf(asset), amount + (additions.get(nameOf(asset)) ?? 0n)),
+    write: (transaction, now) => {
+      for (const [id, amount] of additions) charge(transaction, counters.get(id), amount, now)
+    },
+  }
 }
 
 /** What was spent in the last `seconds`. Something spent exactly so long ago counts no more. */
@@ -33,11 +54,15 @@ export function spentWithin(entries: readonly SpendingEntry[], seconds: number, 
   return entries.reduce((sum, { at, amount }) => (at > since ? sum + BigInt(amount) : sum), 0n)
 }
 
-export function charge(tx: Transaction, keyId: string, { asset, doc }: Counter, amount: bigint, now: number): void {
+type Counter = { readonly at: Ref<SpendingRecord>; readonly doc: Doc<SpendingRecord> | undefined }
+
+function charge(tx: Transaction, counter: Counter | undefined, amount: bigint, now: number): void {
+  if (counter === undefined) throw new UsageError('spending of an asset whose counter was not read')
+  const { at, doc } = counter
   const entries = added(doc?.data.entries ?? [], { at: now, amount: String(amount) })
   const options = { expireAt: now + LONGEST_MS }
-  if (doc) tx.update(spendingAt(keyId, asset), { entries }, options)
-  else tx.create(spendingAt(keyId, asset), { entries }, options)
+  if (doc) tx.update(at, { entries }, options)
+  else tx.create(at, { entries }, options)
 }
 
 /** The entries with one more, without those no window can reach. A clock that steps back makes nothing younger. */
