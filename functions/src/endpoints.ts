@@ -13,7 +13,7 @@ import { listProfiles } from './http/list-profiles.ts'
 import { renameProfile } from './http/rename-profile.ts'
 import { addPasskey, beginPasskey, challengePasskey } from './http/passkeys.ts'
 import { sign } from './http/sign.ts'
-import { type SignMessageDeps, signMessage } from './http/sign-message.ts'
+import { type SignMessageDeps, signMessage, signTypedData } from './http/sign-message.ts'
 import {
   confirmEnrolment,
   disableSecondFactor,
@@ -57,6 +57,7 @@ export function connect(ports: Ports) {
     }),
     sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
     signMessage: signMessage(messageDeps(ports)),
+    signTypedData: signTypedData(messageDeps(ports)),
     ...connectTwoFactor(ports.twoFactor),
     readPolicy: readPolicy(policyDeps(ports)),
     setPolicy: setPolicy(policyDeps(ports)),
@@ -156,7 +157,7 @@ function messageDeps({ sigpair, profiles, sessions, exclusively, now }: Ports): 
     requireProfile: profiles.require,
     openSession: sigpair.openSession,
     completeSession: sigpair.completeSession,
-    digestOf: async (message) => (await evm()).messageDigest(message),
+    digestOf: async (payload) => (await evm()).payloadDigest(payload),
     verifiedSignature: async (...signed) => (await evm()).verifiedSignature(...signed),
     exclusively,
     createSession: sessions.create,

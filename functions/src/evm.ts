@@ -12,8 +12,11 @@ import {
   Signature,
   sha256,
   Transaction,
+  type TypedDataDomain,
+  TypedDataEncoder,
 } from 'ethers'
-import { type UnsignedTx, WireError } from '@tandem/wire'
+import { reachableTypes, readTypedData, type TypedData, type UnsignedTx, WireError } from '@tandem/wire'
+import type { MessagePayload } from './ports/sessions.ts'
 
 /** What ethers computes for us. Loaded when first needed: it costs 80 ms of a cold start. */
 
@@ -45,6 +48,28 @@ export function transactionDigest(tx: UnsignedTx): string {
 /** EIP-191, version 0x45, over the UTF-8 of `message`. */
 export function messageDigest(message: string): string {
   return hashMessage(message)
+}
+
+/**
+ * EIP-712.
+ *
+ * @throws {WireError} `VALIDATION_FAILED` for what ethers takes otherwise than we do, such as an address with a wrong checksum
+ */
+export function typedDataDigest(data: TypedData): string {
+  const { message, primaryType } = data
+  const domain = data.domain as TypedDataDomain
+  try {
+    const encoder = TypedDataEncoder.from(reachableTypes(data))
+    if (encoder.primaryType !== primaryType) throw new TypeError('another primary type')
+    return TypedDataEncoder.hash(domain, encoder.types, message)
+  } catch (cause) {
+    throw new WireError('VALIDATION_FAILED', 'typedData: cannot be encoded', { cause })
+  }
+}
+
+/** The digest of what is signed and not sent. */
+export function payloadDigest(payload: MessagePayload): string {
+  return payload.kind === 'message' ? messageDigest(payload.message) : typedDataDigest(readTypedData(payload.json))
 }
 
 /** @param publicKey 33 bytes as hex. EIP-55. */

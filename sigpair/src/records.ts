@@ -56,6 +56,8 @@ export type SessionRecord = {
   readonly payload:
     | { readonly kind: 'transaction'; readonly unsignedTx: UnsignedTx }
     | { readonly kind: 'message'; readonly message: string }
+    /** canonical JSON; the store takes no list inside a list */
+    | { readonly kind: 'typed-data'; readonly json: string }
   readonly digest: Uint8Array
   /** ρ_S, drawn after digest and path were fixed */
   readonly rhoS: Uint8Array

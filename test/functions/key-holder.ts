@@ -14,10 +14,22 @@ import {
   type KeyStatus,
   type PrepareSessionRequest,
   prepareSessionRequest,
+  readTypedData,
   toHex,
   WireError,
 } from '@tandem/wire'
-import { concat, encodeBase58, HDNodeWallet, hashMessage, SigningKey, sha256, dataSlice, Transaction } from 'ethers'
+import {
+  concat,
+  encodeBase58,
+  HDNodeWallet,
+  hashMessage,
+  SigningKey,
+  sha256,
+  dataSlice,
+  Transaction,
+  type TypedDataDomain,
+  TypedDataEncoder,
+} from 'ethers'
 import { z } from 'zod'
 
 /** What the test knows of a key and Sigpair never would: all of it. */
@@ -167,6 +179,10 @@ async function authenticate(
 
 function digestOf({ payload }: PrepareSessionRequest): string {
   if (payload.kind === 'message') return hashMessage(payload.message)
+  if (payload.kind === 'typed-data') {
+    const { domain, types, message } = readTypedData(payload.json)
+    return TypedDataEncoder.hash(domain as TypedDataDomain, types, message)
+  }
   const { type: _, ...fields } = payload.unsignedTx
   return Transaction.from({ ...fields, type: 2 }).unsignedHash
 }

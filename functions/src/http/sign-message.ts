@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   limits,
   type CompleteSessionRequest,
   type CompleteSessionResponse,
@@ -6,11 +7,13 @@ import {
   type PrepareSessionResponse,
   type SignMessageRequest,
   type SignMessageResponse,
+  type SignTypedDataRequest,
+  typedDataDigest,
   WireError,
 } from '@tandem/wire'
 import type { Caller } from '@tandem/service'
 import type { Profile } from '../ports/profiles.ts'
-import type { MessageSession } from '../ports/sessions.ts'
+import type { MessagePayload, MessageSession, Sessions } from '../ports/sessions.ts'
 import { agreed } from './prepare-transaction.ts'
 
 export type SignMessageDeps = {
@@ -21,18 +24,20 @@ export type SignMessageDeps = {
     sessionId: string,
     request: CompleteSessionRequest,
   ) => Promise<CompleteSessionResponse>
-  readonly digestOf: (message: string) => Promise<string>
+  readonly digestOf: (payload: MessagePayload) => Promise<string>
   /** @throws {WireError} `MPC_SIGNING_FAILED` unless it is `signer`'s; returns r ‖ s ‖ v */
   readonly verifiedSignature: (digest: string, signature: string, signer: string) => Promise<string>
   /** Runs `work` unless somebody runs work of this name. @throws {WireError} `REQUEST_IN_PROGRESS` */
   readonly exclusively: <R>(name: string, work: () => Promise<R>) => Promise<R>
   readonly createSession: (session: MessageSession) => Promise<void>
-  readonly requireMessage: (owner: string, sessionId: string) => Promise<MessageSession>
+  readonly requireMessage: Sessions['requireMessage']
   readonly setSignature: (session: MessageSession, signature: string) => Promise<void>
   readonly newSessionId: () => string
   /** ms since 1970 */
   readonly now: () => number
 }
+
+type Asked = Pick<SignMessageRequest, 'profileId' | 'sessionId' | 'p1SignatureShare'>
 
 /**
  * POST /api/v1/mpc/sign-message (EIP-191). Without `sessionId` it prepares, with it it signs; repeating the second answers
@@ -40,30 +45,49 @@ export type SignMessageDeps = {
  */
 export const signMessage =
   (deps: SignMessageDeps) =>
-  async (caller: Caller, request: SignMessageRequest): Promise<SignMessageResponse> => {
-    const profile = await deps.requireProfile(caller.sub, request.profileId)
-    if (request.sessionId === undefined) return prepare(deps, caller, profile, request)
-    const { sessionId } = request
-    return { signature: await deps.exclusively(sessionId, () => complete(deps, caller, sessionId, request)) }
+  async (caller: Caller, { message, ...asked }: SignMessageRequest): Promise<SignMessageResponse> => {
+    checkText(message)
+    return signPayload(deps, caller, { kind: 'message', message }, asked)
   }
+
+/** POST /api/v1/mpc/sign-typed-data (EIP-712): the same in two steps. */
+export const signTypedData =
+  (deps: SignMessageDeps) =>
+  async (caller: Caller, { typedData, ...asked }: SignTypedDataRequest): Promise<SignMessageResponse> => {
+    // What does not fit its types is refused before anybody is asked.
+    typedDataDigest(typedData)
+    return signPayload(deps, caller, { kind: 'typed-data', json: canonicalJson(typedData) }, asked)
+  }
+
+async function signPayload(
+  deps: SignMessageDeps,
+  caller: Caller,
+  payload: MessagePayload,
+  asked: Asked,
+): Promise<SignMessageResponse> {
+  const profile = await deps.requireProfile(caller.sub, asked.profileId)
+  const { sessionId, p1SignatureShare } = asked
+  if (sessionId !== undefined) {
+    return { signature: await deps.exclusively(sessionId, () => complete(deps, caller, sessionId, payload, asked)) }
+  }
+  if (p1SignatureShare !== undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needs a sessionId')
+  return prepare(deps, caller, profile, payload)
+}
 
 async function prepare(
   deps: SignMessageDeps,
   caller: Caller,
   { profileId, keyId, address }: Profile,
-  { message, p1SignatureShare }: SignMessageRequest,
+  payload: MessagePayload,
 ): Promise<SignMessageResponse> {
-  if (p1SignatureShare !== undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needs a sessionId')
-  checkText(message)
-
   const sessionId = deps.newSessionId()
-  const payload = { kind: 'message', message } as const
+  const ours = await deps.digestOf(payload)
   const answer = await deps.openSession(caller, { sessionId, keyId, path: [], payload })
-  const digest = agreed(answer.digest, await deps.digestOf(message))
+  const digest = agreed(answer.digest, ours)
   const { rhoS } = answer
   const expiresAt = Math.min(answer.expiresAt, Math.floor(deps.now() / 1000) + limits.SESSION_SECONDS)
   const common = { sessionId, owner: caller.sub, profileId, keyId, path: [], from: address, digest, expiresAt }
-  await deps.createSession({ ...common, kind: 'message', message, signature: null })
+  await deps.createSession({ ...common, ...payload, signature: null })
   return { sessionId, digest, rhoS, expiresAt }
 }
 
@@ -71,11 +95,12 @@ async function complete(
   deps: SignMessageDeps,
   caller: Caller,
   sessionId: string,
-  { profileId, message, p1SignatureShare }: SignMessageRequest,
+  payload: MessagePayload,
+  { profileId, p1SignatureShare }: Asked,
 ): Promise<string> {
-  const session = await deps.requireMessage(caller.sub, sessionId)
+  const session = await deps.requireMessage(caller.sub, sessionId, payload.kind)
   if (session.profileId !== profileId) throw new WireError('NOT_FOUND')
-  if (session.message !== message) throw new WireError('VALIDATION_FAILED', 'message: not the one that was prepared')
+  if (!isPrepared(session, payload)) throw new WireError('VALIDATION_FAILED', 'not what was prepared')
   if (session.signature !== null) return session.signature
 
   const share = p1SignatureShare === undefined ? {} : { p1SignatureShare }
@@ -83,6 +108,11 @@ async function complete(
   const signature = await deps.verifiedSignature(session.digest, answer.signature, session.from)
   await deps.setSignature(session, signature)
   return signature
+}
+
+function isPrepared(session: MessageSession, payload: MessagePayload): boolean {
+  if (session.kind === 'message') return payload.kind === 'message' && payload.message === session.message
+  return payload.kind === 'typed-data' && payload.json === session.json
 }
 
 const MAX_MESSAGE_BYTES = 4096

@@ -36,12 +36,16 @@ export type TransactionSession = SessionBase & {
   readonly state: TransactionState
 }
 
-export type MessageSession = SessionBase & {
-  readonly kind: 'message'
-  readonly message: string
-  /** r ‖ s ‖ v once signed; repeated to every repetition */
-  readonly signature: string | null
-}
+/** What is signed and not sent: a text (EIP-191), or typed data (EIP-712) as canonical JSON. */
+export type MessagePayload =
+  | { readonly kind: 'message'; readonly message: string }
+  | { readonly kind: 'typed-data'; readonly json: string }
+
+export type MessageSession = SessionBase &
+  MessagePayload & {
+    /** r ‖ s ‖ v once signed; repeated to every repetition */
+    readonly signature: string | null
+  }
 
 export type Session = TransactionSession | MessageSession
 
@@ -52,7 +56,7 @@ export type Sessions = {
   readonly find: (owner: string, sessionId: string) => Promise<Session | undefined>
   readonly require: (owner: string, sessionId: string) => Promise<Session>
   readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
-  readonly requireMessage: (owner: string, sessionId: string) => Promise<MessageSession>
+  readonly requireMessage: (owner: string, sessionId: string, kind: MessagePayload['kind']) => Promise<MessageSession>
   /** Moves to the state `next` names, in one transaction with reading the old one; `next` may keep the old one. */
   readonly advance: (
     session: TransactionSession,
@@ -84,7 +88,7 @@ export function sessions(store: Store): Sessions {
     find,
     require,
     requireTransaction: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'transaction'),
-    requireMessage: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'message'),
+    requireMessage: async (owner, sessionId, kind) => ofKind(await require(owner, sessionId), kind),
     advance: (session, next) => advance(store, session, next),
     setSignature: async (session, signature) => {
       const at = refOf(session.owner, session.sessionId)

@@ -4,6 +4,7 @@ import {
   signMessageResponse,
   signRequest,
   signResponse,
+  signTypedDataRequest,
   type TicketRequest,
   ticketRequest,
   ticketResponse,
@@ -23,6 +24,11 @@ function ticketSpendings({ body: { operation, sessionId } }: { readonly body: Ti
   if (KEY_DIALOGUES.has(operation)) return [{ bucket: 'key-tickets' }]
   const signs = operation === 'sign' && sessionId !== undefined
   return [{ bucket: 'tickets' }, ...(signs ? [{ bucket: 'sign' as const, what: sessionId }] : [])]
+}
+
+/** The second step signs; the first only asks. */
+function signature({ body: { sessionId } }: { readonly body: { readonly sessionId?: string | undefined } }) {
+  return sessionId === undefined ? [] : { bucket: 'sign' as const, what: sessionId }
 }
 
 export function mpcRoutes(operate: Operate): readonly Served[] {
@@ -67,12 +73,20 @@ export function mpcRoutes(operate: Operate): readonly Served[] {
       summary: 'EIP-191. Without sessionId prepares a text for signing; with it answers the signature.',
       body: signMessageRequest,
       response: signMessageResponse,
-      spends: {
-        buckets: ['sign'],
-        of: ({ body: { sessionId } }) => (sessionId === undefined ? [] : { bucket: 'sign', what: sessionId }),
-      },
+      spends: { buckets: ['sign'], of: signature },
       repeats: 'answer',
       handle: ({ caller, body }, { endpoints }) => endpoints.signMessage(caller, body),
+    }),
+    operate({
+      method: 'POST',
+      path: '/api/v1/mpc/sign-typed-data',
+      tag: 'MPC',
+      summary: 'EIP-712. Without sessionId prepares typed data for signing; with it answers the signature.',
+      body: signTypedDataRequest,
+      response: signMessageResponse,
+      spends: { buckets: ['sign'], of: signature },
+      repeats: 'answer',
+      handle: ({ caller, body }, { endpoints }) => endpoints.signTypedData(caller, body),
     }),
   ]
 }

@@ -309,6 +309,15 @@ export * as limits from './limits.ts'
 export { isOperation, isPathOf, OPERATIONS, type OperationName, operationOf } from './operations.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
 export { type UnsignedTx, unsignedTx } from './transaction.ts'
+export {
+  MAX_TYPED_DATA_CHARS,
+  readTypedData,
+  type SignTypedDataRequest,
+  signTypedDataRequest,
+  type TypedData,
+  typedData,
+} from './typed-data.ts'
+export { reachableTypes, typedDataDigest } from './typed-data-digest.ts'
 export { certifyExchangeKey, type DeviceCertificate, isCertified } from './device-certificate.ts'
 export {
   decodeFrame,

@@ -4,6 +4,7 @@ import { auditHead } from './api-audit.ts'
 import { base64url, hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { keyCare } from './key-care.ts'
 import { unsignedTx } from './transaction.ts'
+import { MAX_TYPED_DATA_CHARS } from './typed-data.ts'
 
 /**
  * What the backend asks of Sigpair through duo-node. Paths are the same on both, under `/internal`:
@@ -53,6 +54,8 @@ export const prepareSessionRequest = z.strictObject({
   payload: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('transaction'), unsignedTx }),
     z.strictObject({ kind: z.literal('message'), message: z.string().min(1).max(4096) }),
+    /** canonical JSON of `typedData`, so that it is kept and compared as one text */
+    z.strictObject({ kind: z.literal('typed-data'), json: z.string().min(2).max(MAX_TYPED_DATA_CHARS) }),
   ]),
 })
 export type PrepareSessionRequest = z.infer<typeof prepareSessionRequest>

@@ -1,5 +1,6 @@
-import type { UnsignedTx } from '@tandem/wire'
+import { readTypedData, type UnsignedTx } from '@tandem/wire'
 import { decodeCalldata } from './decode-calldata.ts'
+import { claimOfTypedData } from './decode-typed-data.ts'
 import type { SessionRecord } from '../records.ts'
 
 /** What leaves, or may be taken. `asset` is `native`, `fee`, or a token's address in lower case. */
@@ -35,6 +36,7 @@ export type Claim =
 
 export function claimOf(payload: SessionRecord['payload']): Claim {
   if (payload.kind === 'transaction') return claimOfTransaction(payload.unsignedTx)
+  if (payload.kind === 'typed-data') return claimOfTypedData(readTypedData(payload.json))
   // A kind that is new needs a claim of its own before it compiles.
   return { kind: payload.kind satisfies 'message' }
 }

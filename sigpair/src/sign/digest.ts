@@ -1,11 +1,12 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { type UnsignedTx, unsignedTx, utf8, WireError } from '@tandem/wire'
+import { readTypedData, typedDataDigest, type UnsignedTx, unsignedTx, utf8, WireError } from '@tandem/wire'
 import { addr, Transaction } from 'micro-eth-signer'
 import type { SessionRecord } from '../records.ts'
 
 /** The 32 bytes to be signed, computed here and nowhere else: Sigpair signs no digest it was given. */
 export function digestOf(payload: SessionRecord['payload']): Uint8Array {
-  return payload.kind === 'transaction' ? transactionDigest(payload.unsignedTx) : messageDigest(payload.message)
+  if (payload.kind === 'transaction') return transactionDigest(payload.unsignedTx)
+  return payload.kind === 'message' ? messageDigest(payload.message) : typedDataDigest(readTypedData(payload.json))
 }
 
 /**
