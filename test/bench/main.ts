@@ -1,14 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { coldStartRows } from './cold-start.ts'
 import { cryptoRows } from './crypto.ts'
 import { digits, limited, YARDSTICK } from './limits.ts'
+import { loadRows } from './load.ts'
 import type { Row } from './measure.ts'
 import { plot } from './plot.ts'
+import { socketRows } from './sockets.ts'
 import { stackRows } from './stack.ts'
 
 /** One function per part of the system; each names its rows. */
-const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows]
+const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows, loadRows, coldStartRows, socketRows]
 
 const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false }, plot: { type: 'string' }, page: { type: 'string' } },

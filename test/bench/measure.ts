@@ -1,5 +1,9 @@
 /** One line of the result. The names are fixed: others compare them across runs. */
-export type Row = { readonly name: string; readonly value: number; readonly unit: 'ms' | 'bytes' }
+export type Row = {
+  readonly name: string
+  readonly value: number
+  readonly unit: 'ms' | 'bytes' | 'per s' | 'KiB' | '×'
+}
 
 /** The thread's clock may tick in steps of some milliseconds. */
 const BATCH_MS = 200
@@ -22,6 +26,12 @@ export function medianMs(act: () => void): number {
 
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >>> 1]!
+}
+
+/** The smallest value that at least `p` percent do not exceed. */
+export function percentile(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.ceil((p / 100) * sorted.length) - 1]!
 }
 
 /** To standard error: standard output is the result. */

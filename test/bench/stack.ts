@@ -1,7 +1,7 @@
 import type { HttpAnswer, TandemClient, Wallet } from '@tandem/client'
 import { parseEther } from 'ethers'
 import { platformWith, startStackOver, type TestStack } from '../helpers/stack.ts'
-import { progress, type Row } from './measure.ts'
+import { percentile, progress, type Row } from './measure.ts'
 import { type RecordingNode, recordingNode } from './recording-node.ts'
 
 const WARM_UP = 10
@@ -67,10 +67,4 @@ function timedDevice(stack: TestStack<RecordingNode>, times: number[]): TandemCl
     return { status: answer.status, text: async () => text } satisfies HttpAnswer
   })
   return stack.device('bench', { platform })
-}
-
-/** The smallest value that at least `p` percent do not exceed. */
-function percentile(values: readonly number[], p: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.ceil((p / 100) * sorted.length) - 1]!
 }

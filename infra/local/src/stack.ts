@@ -40,6 +40,8 @@ export type Stack = {
   readonly pin: () => Promise<Pin>
   /** for whoever wants to end one and start it again */
   readonly service: (name: ServiceName) => Service
+  /** how a service was started: arguments, and all of its environment */
+  readonly planOf: (name: ServiceName) => ServicePlan
   /** Starts one more process of a service, on the same databases. `env` says what is different, its PORT at least. */
   readonly another: (name: ServiceName, env: Readonly<Record<string, string>>) => Promise<Service>
   readonly stop: () => Promise<void>
@@ -146,6 +148,7 @@ async function startServices(
   }
   const [sigpairUrl, , functionsUrl] = plans.map(urlOf) as [string, string, string]
   const tokenOf = async (user: string) => issuer.token(user)
+  const planOf = (name: ServiceName) => plans.find((one) => one.name === name)!
   return {
     functionsUrl,
     sigpairUrl,
@@ -157,8 +160,9 @@ async function startServices(
     tokenOf,
     pin: async () => pinOf(functionsUrl, await tokenOf('operator')),
     service: (name) => services.get(name)!,
+    planOf,
     another: async (name, env) => {
-      const plan = plans.find((one) => one.name === name)!
+      const plan = planOf(name)
       return run({ ...plan, env: { ...plan.env, ...env } }, `${name}-${env['PORT']}`)
     },
   }
