@@ -41,6 +41,9 @@ export type DeviceServer = {
 const RESTARTING = 1012
 const TRY_LATER = 1013
 
+/** Beside the sockets: health checks, and whoever is being refused with a reason. */
+const SPARE_CONNECTIONS = 256
+
 /** How long a peer may take to answer a close frame before the connection is cut. */
 const CLOSE_MS = 2_000
 
@@ -58,6 +61,8 @@ type Guest = {
 export async function listenForDevices(options: ServerOptions): Promise<DeviceServer> {
   const { bounds, rules, drain, host } = options
   const guests = new Set<Guest>()
+  /** guests of each address */
+  const own = new Map<string, number>()
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -67,8 +72,12 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
   })
   const crowded = (address: string): ErrorCode | undefined => {
     if (drain.draining() || guests.size >= bounds.sockets) return 'UNAVAILABLE'
-    const own = [...guests].filter((guest) => guest.address === address).length
-    return own >= bounds.perAddress ? 'RATE_LIMITED' : undefined
+    return (own.get(address) ?? 0) >= bounds.perAddress ? 'RATE_LIMITED' : undefined
+  }
+  const count = (address: string, by: 1 | -1) => {
+    const now = (own.get(address) ?? 0) + by
+    if (now > 0) own.set(address, now)
+    else own.delete(address)
   }
 
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -82,10 +91,19 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
         drain.track(options.serve(socket, verdict.operation, started))
       const guest = welcome({ ws, address }, serve)
       guests.add(guest)
-      void gone(guest).then(() => guests.delete(guest))
+      count(address, 1)
+      void gone(guest).then(() => {
+        guests.delete(guest)
+        count(address, -1)
+      })
     })
   }
-  const http = await listen(options.http, { name: 'sigpair', host, port: options.port })
+  const http = await listen(options.http, {
+    name: 'sigpair',
+    host,
+    port: options.port,
+    connections: bounds.sockets + SPARE_CONNECTIONS,
+  })
   http.server.on('upgrade', upgrade)
   const pings = setInterval(() => pingAll(guests), bounds.pingMs)
   pings.unref()

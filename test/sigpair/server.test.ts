@@ -63,7 +63,7 @@ describe('an upgrade', () => {
   })
 
   test.each([
-    ['an unknown path', { path: '/v1/refresh' }, 'NOT_FOUND'],
+    ['an unknown path', { path: '/v1/reshare' }, 'NOT_FOUND'],
     ['a path below an operation', { path: '/v1/keygen/x' }, 'NOT_FOUND'],
     ['another Host', { headers: { Host: 'rebound.example:8080' } }, 'FORBIDDEN'],
     ['an Origin that is not listed', { headers: { Origin: 'https://evil.example' } }, 'FORBIDDEN'],

@@ -25,11 +25,12 @@ const MAX_CONNECTIONS = 2_000
  * Listens with bounds on everything a stranger can make us wait for.
  *
  * @param options.name for messages: `duo-node`
+ * @param options.connections at a time; more are cut at once
  * @throws if the port is taken, naming service, port and host
  */
 export async function listen(
   handler: Handler,
-  options: { readonly name: string; readonly host: string; readonly port: number },
+  options: { readonly name: string; readonly host: string; readonly port: number; readonly connections?: number },
 ): Promise<Serving> {
   const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1_000 }
   const server = createServer({ ...limits, maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: IDLE_MS }, (req, res) => {
@@ -37,7 +38,7 @@ export async function listen(
     res.once('close', () => setImmediate(() => closeIdle(server)))
     void handler(req, res)
   })
-  server.maxConnections = MAX_CONNECTIONS
+  server.maxConnections = options.connections ?? MAX_CONNECTIONS
   server.listen(options.port, options.host)
   try {
     await once(server, 'listening')
