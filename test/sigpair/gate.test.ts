@@ -18,7 +18,7 @@ test.each(['keygen', 'presign', 'sign'])('/v1/%s is an operation', (operation) =
 test.each([
   '/',
   '/v1/',
-  '/v1/refresh',
+  '/v1/reshare',
   '/v1/keygen/',
   '/v1/keygen?x=1',
   '/v2/keygen',
