@@ -62,8 +62,10 @@ function named(error: unknown, index: number): WireError {
   return new WireError(code, what, { cause: error })
 }
 
-/** `operations 0-4, 7`: short for any fifty. */
+/** `operation 3`, or `operations 0-4, 7`: short for any fifty. */
 export function namesOf(indices: readonly number[]): string {
+  const [only] = indices
+  if (indices.length === 1 && only !== undefined) return nameOf(only)
   const runs: [number, number][] = []
   for (const index of indices) {
     const last = runs.at(-1)
