@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onPath } from './on-path.ts'
 import { portOf, requireFreePort } from './ports.ts'
@@ -26,14 +27,23 @@ const UNTIL_INPUT_ENDS = 'exec 3<&0; (cat <&3 >/dev/null; kill -KILL -$$) 3<&3 &
 export function missingForFirestore(): string | undefined {
   if (process.platform === 'win32')
     return 'Firestore’s emulator is not started on Windows: give FIRESTORE_EMULATOR_HOST.'
-  const missing = ['gcloud', 'java'].filter((name) => onPath(name) === undefined)
+  const missing = ['gcloud', 'java'].filter((name) => onPath(name) === undefined).map((name) => `${name} on the PATH`)
+  if (lacksEmulator(onPath('gcloud'))) missing.push('the component cloud-firestore-emulator of gcloud')
   if (missing.length === 0) return undefined
   return [
-    `Firestore’s emulator needs ${missing.join(' and ')} on the PATH:`,
+    `Firestore’s emulator needs ${missing.join(' and ')}:`,
     'install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install) and Java 21,',
-    'then `gcloud components install cloud-firestore-emulator`;',
+    'then `gcloud components install cloud-firestore-emulator`',
+    '(with apt: `apt-get install google-cloud-cli-firestore-emulator`);',
     'or give a running one: FIRESTORE_EMULATOR_HOST=127.0.0.1:8085.',
   ].join(' ')
+}
+
+/** An installation of gcloud keeps its components beside it; where it looks otherwise, gcloud itself has to say. */
+function lacksEmulator(gcloud: string | undefined): boolean {
+  if (gcloud === undefined) return false
+  const root = dirname(dirname(realpathSync(gcloud)))
+  return existsSync(join(root, 'lib/gcloud.py')) && !existsSync(join(root, 'platform/cloud-firestore-emulator'))
 }
 
 /**
