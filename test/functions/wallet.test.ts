@@ -1,92 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createTandemClient, memoryVault, type TandemClient, type Wallet } from '@tandem/client'
-import { native } from '@tandem/ec-native'
-import { LOCAL_KEY, startKms } from '@tandem/local'
+import type { TandemClient, Wallet } from '@tandem/client'
 import { toHex } from '@tandem/wire'
-import { verifyMessage } from 'ethers'
-import { readSigpairConfig } from '../../sigpair/src/config.ts'
-import { startSigpair } from '../../sigpair/src/start.ts'
-import { type Anvil, startAnvil } from './anvil.ts'
-import { type Backend, startBackend } from './backend.ts'
+import { verifyMessage, verifyTypedData } from 'ethers'
+import { recoverAddressTyped } from 'micro-eth-signer'
+import { startWholeWorld, type WholeWorld } from './real-sigpair.ts'
 import { SHOP } from './world.ts'
 
-/** Everything as it runs: the SDK, functions, duo-node, Sigpair with its KMS, and an EVM node. */
-let anvil: Anvil
-let backend: Backend<Awaited<ReturnType<typeof realSigpair>>>
+let world: WholeWorld
 let client: TandemClient
 let wallet: Wallet
 
-async function realSigpair(callers: { readonly functions: object; readonly duoNode: object }) {
-  process.env['METADATA_SERVER_DETECTION'] = 'none'
-  const directory = mkdtempSync(join(tmpdir(), 'tandem-sigpair-'))
-  const kms = await startKms({ port: 0, file: join(directory, 'kms.json') })
-  const config = readSigpairConfig({
-    MODE: 'development',
-    PORT: '0',
-    INTERNAL_PORT: '0',
-    DATA_DIRECTORY: directory,
-    KMS_KEY: LOCAL_KEY,
-    KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
-    FUNCTIONS_KEYS: JSON.stringify([callers.functions]),
-    DUO_NODE_KEYS: JSON.stringify([callers.duoNode]),
-    THREADS: '1',
-    LOG_LEVEL: 'silent',
-  })
-  const sigpair = await startSigpair(config)
-  let running = true
-  const stop = async () => {
-    if (running) await sigpair.close()
-    running = false
-  }
-  return {
-    url: sigpair.internalUrl ?? '',
-    deviceUrl: sigpair.url ?? '',
-    stop,
-    close: async () => {
-      await stop()
-      await kms.close()
-      rmSync(directory, { recursive: true })
-    },
-  }
-}
-
 beforeAll(async () => {
-  anvil = await startAnvil()
-  backend = await startBackend(anvil.url, realSigpair)
-  const { body } = await backend.call<{ publicKey: string; identity: string }>(
-    'ada',
-    'GET',
-    '/api/v1/mpc/cloud-public-key',
-  )
-  const curve = native()
-  client = createTandemClient({
-    baseUrl: backend.url,
-    token: () => backend.issuer.tokenOf('ada'),
-    vault: memoryVault(),
-    pin: { publicKey: body.publicKey, identity: body.identity },
-    stock: 0,
-    ...(curve === undefined ? {} : { backend: curve }),
-  })
+  world = await startWholeWorld()
+  client = await world.clientOf('ada')
   wallet = await client.createWallet('Savings')
-  await anvil.fund(wallet.address)
+  await world.anvil.fund(wallet.address)
 })
-afterAll(async () => {
-  await client.close()
-  await backend.close()
-  await anvil.stop()
-})
+afterAll(() => world.close())
 
 const PAYMENT = { to: SHOP, value: 1_000n, chainId: 31337 }
 
 async function mined(sent: { readonly wait: () => Promise<{ readonly status: string }> }): Promise<string> {
-  await anvil.mine()
+  await world.anvil.mine()
   return (await sent.wait()).status
 }
 
 test('a wallet is created, and its profile says that the key is ready', async () => {
-  expect(await backend.call('ada', 'GET', `/api/v1/profiles/${wallet.profileId}`)).toMatchObject({
+  expect(await world.backend.call('ada', 'GET', `/api/v1/profiles/${wallet.profileId}`)).toMatchObject({
     status: 200,
     body: { name: 'Savings', sessionWalletAddress: wallet.address, keyStatus: 'READY', presignatures: 0 },
   })
@@ -96,7 +35,7 @@ test('a payment is signed with a presignature', async () => {
   await client.fillPresignatures(wallet, 1)
   const sent = await client.sendTransaction(wallet, { ...PAYMENT, how: 'presignature' })
   expect(await mined(sent)).toBe('mined')
-  const tx = await anvil.call('eth_getTransactionByHash', [sent.txHash])
+  const tx = await world.anvil.call('eth_getTransactionByHash', [sent.txHash])
   expect(tx).toMatchObject({ from: wallet.address.toLowerCase(), value: '0x3e8' })
 })
 
@@ -120,10 +59,42 @@ test('a text is signed', async () => {
   expect(verifyMessage(message, await client.signMessage(wallet, message))).toBe(wallet.address)
 })
 
+const typedData = {
+  domain: { name: 'Shop', chainId: 31337n, verifyingContract: SHOP },
+  types: {
+    Order: [
+      { name: 'items', type: 'Item[]' },
+      { name: 'limit', type: 'int256' },
+    ],
+    Item: [{ name: 'price', type: 'uint256' }],
+  },
+  primaryType: 'Order',
+  message: { items: [{ price: 2n ** 200n }, { price: 7 }], limit: -5n },
+}
+
+test.each([['with a presignature', 1] as const, ['in a dialogue', 0] as const])(
+  'typed data is signed %s, and two libraries find the wallet in it',
+  async (_, stock) => {
+    await client.fillPresignatures(wallet, stock)
+    const signature = await client.signTypedData(wallet, typedData)
+    const { domain, types, message } = typedData
+    expect(verifyTypedData(domain, types, message, signature)).toBe(wallet.address)
+    expect(recoverAddressTyped(signature, typedData as never)).toBe(wallet.address)
+  },
+)
+
+test('the SDK refuses typed data that does not fit its types before anybody is asked', async () => {
+  const wrong = { ...typedData, message: { items: [], limit: 'x' } }
+  await expect(client.signTypedData(wallet, wrong)).rejects.toMatchObject({
+    code: 'VALIDATION_FAILED',
+    requestId: undefined,
+  })
+})
+
 test('while Sigpair is down the caller is told so, and nothing else breaks', async () => {
-  await backend.sigpair.stop()
+  await world.backend.sigpair.stop()
   const body = { profileId: wallet.profileId, message: toHex(new Uint8Array(4)) }
-  const answer = await backend.call('ada', 'POST', '/api/v1/mpc/sign-message', body)
+  const answer = await world.backend.call('ada', 'POST', '/api/v1/mpc/sign-message', body)
   expect(answer).toMatchObject({ status: 503, body: { error: 'DUO_NODE_UNAVAILABLE' } })
-  expect((await fetch(`${backend.url}/health/ready`)).status).toBe(200)
+  expect((await fetch(`${world.backend.url}/health/ready`)).status).toBe(200)
 })

@@ -17,6 +17,7 @@ import {
   type SignMessageResponse,
   type SignRequest,
   type SignResponse,
+  type SignTypedDataRequest,
   signMessageResponse,
   signResponse,
   type TicketRequest,
@@ -52,6 +53,7 @@ export type Api = {
   prepareTransaction(profileId: string, body: PrepareTransactionRequest): Promise<PrepareTransactionResponse>
   sign(body: SignRequest): Promise<SignResponse>
   signMessage(body: SignMessageRequest): Promise<SignMessageResponse>
+  signTypedData(body: SignTypedDataRequest): Promise<SignMessageResponse>
   transaction(sessionId: string): Promise<TransactionResponse>
 }
 
@@ -83,6 +85,7 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
       ),
     sign: async (body) => call('POST', '/api/v1/mpc/sign', signResponse, body),
     signMessage: async (body) => call('POST', '/api/v1/mpc/sign-message', signMessageResponse, body),
+    signTypedData: async (body) => call('POST', '/api/v1/mpc/sign-typed-data', signMessageResponse, body),
     transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
   }
 }

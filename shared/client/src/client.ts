@@ -2,7 +2,8 @@ import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
 import { createApi } from './api.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
 import { createDevice } from './device.ts'
-import { type PaymentRequest, type Sent, sendTransaction, signMessage } from './wallet/pay.ts'
+import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
+import { signMessage, signTypedData, type TypedDataRequest } from './wallet/sign-message.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
 import { defaultPlatform, type Platform } from './platform.ts'
 import { fillPresignatures } from './wallet/presignatures.ts'
@@ -37,6 +38,8 @@ export type TandemClient = {
   sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
   /** EIP-191; 0x-hex of r ‖ s ‖ v */
   signMessage(wallet: Wallet, message: string): Promise<string>
+  /** EIP-712; 0x-hex of r ‖ s ‖ v */
+  signTypedData(wallet: Wallet, request: TypedDataRequest): Promise<string>
   /** makes presignatures until `target` are in stock; returns how many are */
   fillPresignatures(wallet: Wallet, target: number): Promise<number>
   presignaturesInStock(wallet: Wallet): number
@@ -83,6 +86,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     wallets: async () => (await loadWallets(vault)).filter((record) => record.current !== null).map(walletOf),
     sendTransaction: async (wallet, request) => thenRefill(wallet, sendTransaction(device, stock, wallet, request)),
     signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),
+    signTypedData: async (wallet, request) => thenRefill(wallet, signTypedData(device, stock, wallet, request)),
     fillPresignatures: async (wallet, target) => fillPresignatures(device, stock, wallet.keyId, target),
     presignaturesInStock: (wallet) => stock.size(wallet.keyId),
     close: background.close,

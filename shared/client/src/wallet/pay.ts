@@ -3,17 +3,8 @@ import { fromHex, type PrepareTransactionResponse, type TransactionResponse, toH
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
 import { type Approved, signInteractively, signSession } from './sign-session.ts'
-import { currentShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
-import {
-  checkedAddress,
-  checkPrepared,
-  messageDigest,
-  type Payment,
-  transactionDigest,
-  verifies,
-} from './transaction.ts'
-import { loadWallet } from '../vault/wallet-record.ts'
+import { checkedAddress, checkPrepared, type Payment, transactionDigest } from './transaction.ts'
 import type { Wallet } from './create-wallet.ts'
 
 export type PaymentRequest = Payment & {
@@ -80,46 +71,6 @@ function approve(request: PaymentRequest, prepared: PrepareTransactionResponse):
   if (toHex(digest) !== prepared.digest.toLowerCase()) throw refused('a digest that is not the transaction’s')
   if (prepared.path.join('/') !== asked) throw refused('another derivation path')
   return { sessionId: prepared.sessionId, digest, path: prepared.path, rhoS: fromHex(prepared.rhoS) }
-}
-
-/**
- * EIP-191 signature of a text, verified here before the app gets it.
- *
- * @returns 0x-hex of r ‖ s ‖ v
- */
-export async function signMessage(
-  device: Device,
-  stock: Stock<Presignature>,
-  wallet: Wallet,
-  message: string,
-): Promise<string> {
-  const { api } = device
-  const profileId = wallet.profileId
-  const prepared = await api.signMessage({ profileId, message })
-  if (!('sessionId' in prepared)) throw refused('a signature nobody asked for')
-  const { sessionId, rhoS } = prepared
-  const digest = messageDigest(message)
-  if (toHex(digest) !== prepared.digest.toLowerCase()) throw refused('a digest that is not the message’s')
-
-  const approved = { sessionId, digest, path: [], rhoS: fromHex(rhoS) }
-  const answer = await signSession(device, stock, wallet.keyId, approved, async (share) =>
-    api.signMessage({ profileId, message, sessionId, ...(share === undefined ? {} : { p1SignatureShare: share }) }),
-  )
-  if (!('signature' in answer)) throw refused('no signature')
-  return checkedSignature(device, wallet, fromHex(answer.signature), digest)
-}
-
-/** Against the key in our own vault, not one the server names. */
-async function checkedSignature(
-  device: Device,
-  wallet: Wallet,
-  signature: Uint8Array,
-  digest: Uint8Array,
-): Promise<string> {
-  const { backend, vault } = device
-  const { publicKey } = currentShare(backend, await loadWallet(vault, wallet.keyId))
-  if (!verifies(signature, digest, publicKey)) throw refused('a signature that does not verify')
-  return toHex(signature)
 }
 
 async function waitFor(device: Device, sessionId: string, ms: number): Promise<TransactionResponse> {
