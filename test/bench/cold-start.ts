@@ -3,13 +3,15 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { freePort, startTestStack } from '../helpers/stack.ts'
+import { pathToFileURL } from 'node:url'
+import { buildTarget } from '../../infra/bundle/build.ts'
+import { ROOT, TARGETS } from '../../infra/bundle/targets.ts'
+import { freePort, startTestStack, type TestStack } from '../helpers/stack.ts'
 import { median, progress, type Row } from './measure.ts'
 
 const STARTS = 7
 const READY_MS = 20_000
 
-const ROOT = resolve(import.meta.dirname, '../..')
 const FRAMEWORK = resolve(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js')
 
 /** Where a function's process starts from, and what it is asked first. */
@@ -48,10 +50,12 @@ function plainFunction(folder: string): Start {
   return { source: folder, path: '/', env: {} }
 }
 
-/** A request of nobody: routed, its token looked for, refused. */
-async function ourFunction(stack: Awaited<ReturnType<typeof startTestStack>>): Promise<Start> {
+/** As it is deployed: bundled. Asked by nobody: the request is routed, its token looked for, refused. */
+async function ourFunction(stack: TestStack): Promise<Start> {
+  const source = await buildTarget(TARGETS.find(({ name }) => name === 'functions')!, join(ROOT, 'dist'))
+  const preload = pathToFileURL(join(source, 'preload.js')).href
   const { env } = stack.planOf('functions')
-  return { source: resolve(ROOT, 'functions'), path: '/api/v1/profiles', env }
+  return { source, path: '/api/v1/profiles', env: { ...env, NODE_OPTIONS: `--import=${preload}` } }
 }
 
 async function firstAnswerMs({ source, path, env }: Start): Promise<number> {

@@ -9,6 +9,9 @@ import type { CompleteSignature } from '../sign/sign-session.ts'
 /** Short tasks must find a place however many dialogues wait for silent devices. */
 const SPARE_TASKS = 64
 
+/** Beside this file: the source, or what infra/bundle made of it. */
+const WORKER = import.meta.url.endsWith('.ts') ? './worker.ts' : './compute.js'
+
 export type PoolOptions = {
   /** dialogues at once */
   readonly dialogues: number
@@ -37,7 +40,7 @@ export type Pool = {
 export function createPool(options: PoolOptions): Pool {
   const { dialogues, threads = Math.max(1, availableParallelism() - 1), lost = () => {} } = options
   const pool = new Piscina({
-    filename: new URL('./worker.ts', import.meta.url).href,
+    filename: new URL(WORKER, import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: dialogues + SPARE_TASKS,
