@@ -36,6 +36,10 @@ export type FunctionsConfig = {
   readonly sigpairUrl: string
   /** JSON-RPC by chain id */
   readonly chains: ReadonlyMap<number, string>
+  /** routers a swap may go through, by chain id; the first is used unless another is asked for */
+  readonly swapRouters?: ReadonlyMap<number, readonly string[]>
+  /** Orby's JSON-RPC: it builds operations instead of us */
+  readonly orbyUrl?: string
   /** of passkeys: the domain they are for, and the origins that may use them */
   readonly relyingParty: { readonly id: string; readonly origins: readonly string[] }
   /** how often one user may do what */
@@ -82,6 +86,24 @@ const base = z.object({
   CHAINS: envJson(z.record(z.string().regex(/^[1-9][0-9]{0,15}$/), z.url({ protocol: /^https?$/ }))).meta({
     description: 'JSON-RPC URL of each chain by its id, a JSON object',
     example: '{"31337":"http://127.0.0.1:8545"}',
+  }),
+  SWAP_ROUTERS: envJson(
+    z.record(
+      z.string().regex(/^[1-9][0-9]{0,15}$/),
+      z
+        .array(z.string().regex(/^0x[0-9a-fA-F]{40}$/))
+        .min(1)
+        .max(16),
+    ),
+  )
+    .default({})
+    .meta({
+      description: 'Uniswap-V2-style routers that swaps of a batch may use, by chain id, a JSON object',
+      example: '{"1":["0x7a250d5630B4cF539739dF2C5dAcb4c659F2488D"]}',
+    }),
+  ORBY_URL: envUrl('http', 'https').optional().meta({
+    description: 'JSON-RPC of an Orby instance, to build the operations of a batch; the key in it is a secret',
+    example: 'https://orby.example/…',
   }),
   PASSKEY_DOMAIN: z.string().default('localhost').meta({
     description: 'domain that passkeys are for; pages of ORIGINS below it may use them',
@@ -138,6 +160,8 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
     sigpairUrl: withoutSlash(given.SIGPAIR_URL),
     chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),
+    swapRouters: new Map(Object.entries(given.SWAP_ROUTERS).map(([id, routers]) => [Number(id), routers])),
+    ...(given.ORBY_URL === undefined ? {} : { orbyUrl: given.ORBY_URL }),
     relyingParty: {
       id: given.PASSKEY_DOMAIN,
       origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],

@@ -8,15 +8,21 @@ import {
   type CloudPublicKeyResponse,
   type CommitKeyRequest,
   type CommitKeyResponse,
+  type CompleteBatchRequest,
+  type CompleteBatchResponse,
   type CompleteSessionRequest,
   type CompleteSessionResponse,
   cloudPublicKeyResponse,
   commitKeyResponse,
+  completeBatchResponse,
   completeSessionResponse,
   type KeyStatusResponse,
   keyStatusResponse,
   type PolicyResponse,
   policyResponse,
+  type PrepareBatchRequest,
+  type PrepareBatchResponse,
+  prepareBatchResponse,
   type PrepareSessionRequest,
   type PrepareSessionResponse,
   prepareSessionResponse,
@@ -24,13 +30,14 @@ import {
   WireError,
 } from '@tandem/wire'
 import type { z } from 'zod'
+import { type KeyCalls, keyCalls } from './duo-node-keys.ts'
 import { type Transport, type TransportOptions, transportTo } from './duo-node-transport.ts'
 
 /**
  * What we ask of Sigpair, through duo-node, each call in the name of one user. All throw what Sigpair refuses with, and
  * `DUO_NODE_UNAVAILABLE` when nobody answers. Spec: docs/spec/flows.md, 1.2.
  */
-export type DuoNode = {
+export type DuoNode = KeyCalls & {
   readonly readIdentity: () => Promise<CloudPublicKeyResponse>
   readonly readKey: (user: User, keyId: string) => Promise<KeyStatusResponse>
   readonly commitKey: (user: User, request: CommitKeyRequest) => Promise<CommitKeyResponse>
@@ -40,6 +47,9 @@ export type DuoNode = {
     sessionId: string,
     request: CompleteSessionRequest,
   ) => Promise<CompleteSessionResponse>
+  /** Sigpair's sessions of a batch, all or none */
+  readonly openBatch: (user: User, request: PrepareBatchRequest) => Promise<PrepareBatchResponse>
+  readonly completeBatch: (user: User, batchId: string, request: CompleteBatchRequest) => Promise<CompleteBatchResponse>
   readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
   readonly setPolicy: (user: User, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
   readonly readAudit: (user: User, query: AuditPageRequest) => Promise<AuditPage>
@@ -60,12 +70,16 @@ export function duoNode(given: TransportOptions): DuoNode {
   const post = <T>(user: User, path: string, body: object, shape: z.ZodType<T>) =>
     ask(options, user, { method: 'POST', path, body }, shape)
   return {
+    ...keyCalls((user, question, shape) => ask(options, user, question, shape)),
     readIdentity: () => get(SYSTEM, '/internal/identity', cloudPublicKeyResponse),
     readKey: (user, keyId) => get(user, `/internal/keys/${keyId}`, keyStatusResponse),
     commitKey: (user, request) => post(user, '/internal/keys/commit', request, commitKeyResponse),
     openSession: (user, request) => post(user, '/internal/sessions', request, prepareSessionResponse),
     completeSession: (user, sessionId, request) =>
       post(user, `/internal/sessions/${sessionId}/complete`, request, completeSessionResponse),
+    openBatch: (user, request) => post(user, '/internal/batches', request, prepareBatchResponse),
+    completeBatch: (user, batchId, request) =>
+      post(user, `/internal/batches/${batchId}/complete`, request, completeBatchResponse),
     readPolicy: (user, keyId) => get(user, `/internal/keys/${keyId}/policy`, policyResponse),
     setPolicy: (user, keyId, body) =>
       ask(options, user, { method: 'PUT', path: `/internal/keys/${keyId}/policy`, body }, policyResponse),

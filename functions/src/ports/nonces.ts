@@ -26,9 +26,15 @@ export type Nonces = {
     session: Pick<Reservation, 'sessionId' | 'until'>,
     countsOf: () => Promise<Counts>,
   ) => Promise<number>
+  /** One for each session, in their order: ascending, all or none. */
+  readonly reserveAll: (
+    account: Account,
+    sessions: readonly Pick<Reservation, 'sessionId' | 'until'>[],
+    countsOf: () => Promise<Counts>,
+  ) => Promise<readonly number[]>
   /** @throws {WireError} `SESSION_CONSUMED` when the reservation has expired: its nonce may be another's by now */
-  readonly pin: (account: Account, sessionId: string) => Promise<void>
-  readonly free: (account: Account, sessionId: string) => Promise<void>
+  readonly pin: (account: Account, ...sessionIds: readonly string[]) => Promise<void>
+  readonly free: (account: Account, ...sessionIds: readonly string[]) => Promise<void>
   /** Pinned reservations whose sessions ended at least `ms` ago. */
   readonly overdue: (account: Account, ms: number) => Promise<readonly Reservation[]>
 }
@@ -59,24 +65,33 @@ export function nonces(store: Store, now: () => number): Nonces {
       { maxAttempts: MAX_ATTEMPTS },
     )
 
+  const reserveAll: Nonces['reserveAll'] = (account, sessions, countsOf) =>
+    edit(account, async (taken) => {
+      const { latest, pending } = await countsOf()
+      const live = taken.filter((r) => r.nonce >= latest && (r.pinned || r.until > now()))
+      if (live.length + sessions.length > MAX_OPEN)
+        throw new WireError('RATE_LIMITED', 'too many open transactions', { retryAfter: 60 })
+      const free = freeNonces(live, pending, sessions.length)
+      const added = sessions.map((session, i) => ({ ...session, nonce: free[i] ?? pending, pinned: false }))
+      return { taken: [...live, ...added], result: free }
+    })
+
   return {
-    reserve: (account, session, countsOf) =>
-      edit(account, async (taken) => {
-        const { latest, pending } = await countsOf()
-        const live = taken.filter((r) => r.nonce >= latest && (r.pinned || r.until > now()))
-        if (live.length >= MAX_OPEN)
-          throw new WireError('RATE_LIMITED', 'too many open transactions', { retryAfter: 60 })
-        const nonce = firstFree(live, pending)
-        return { taken: [...live, { ...session, nonce, pinned: false }], result: nonce }
-      }),
-    pin: (account, sessionId) =>
+    reserveAll,
+    reserve: async (account, session, countsOf) => {
+      const [nonce] = await reserveAll(account, [session], countsOf)
+      if (nonce === undefined) throw new WireError('INTERNAL')
+      return nonce
+    },
+    pin: (account, ...sessionIds) =>
       edit(account, (taken) => {
-        const mine = taken.find((r) => r.sessionId === sessionId)
-        if (mine === undefined || (!mine.pinned && mine.until <= now())) throw expired()
-        return { taken: taken.map((r) => (r === mine ? { ...r, pinned: true } : r)), result: undefined }
+        const mine = taken.filter((r) => sessionIds.includes(r.sessionId))
+        const late = mine.some((r) => !r.pinned && r.until <= now())
+        if (late || mine.length < sessionIds.length) throw expired()
+        return { taken: taken.map((r) => (mine.includes(r) ? { ...r, pinned: true } : r)), result: undefined }
       }),
-    free: (account, sessionId) =>
-      edit(account, (taken) => ({ taken: taken.filter((r) => r.sessionId !== sessionId), result: undefined })),
+    free: (account, ...sessionIds) =>
+      edit(account, (taken) => ({ taken: taken.filter((r) => !sessionIds.includes(r.sessionId)), result: undefined })),
     overdue: async (account, ms) => {
       const doc = await store.get(refOf(account))
       return (doc?.data.taken ?? []).filter((r) => r.pinned && r.until + ms <= now())
@@ -91,11 +106,12 @@ export function expired(): WireError {
   return new WireError('SESSION_CONSUMED', 'the session has expired')
 }
 
-function firstFree(live: readonly Reservation[], from: number): number {
+/** The lowest that nobody has, ascending. */
+function freeNonces(live: readonly Reservation[], from: number, count: number): readonly number[] {
   const taken = new Set(live.map((r) => r.nonce))
-  let nonce = from
-  while (taken.has(nonce)) nonce += 1
-  return nonce
+  const free: number[] = []
+  for (let nonce = from; free.length < count; nonce += 1) if (!taken.has(nonce)) free.push(nonce)
+  return free
 }
 
 function refOf({ chainId, address }: Account) {

@@ -34,6 +34,8 @@ export type TransactionSession = SessionBase & {
   readonly kind: 'transaction'
   readonly unsignedTx: UnsignedTx
   readonly state: TransactionState
+  /** the batch it is signed with; absent for a payment of its own */
+  readonly batchId?: string
 }
 
 /** What is signed and not sent: a text (EIP-191), or typed data (EIP-712) as canonical JSON. */
@@ -53,8 +55,12 @@ export type Session = TransactionSession | MessageSession
 export type Sessions = {
   /** A session that nobody takes further is forgotten a day after its end. */
   readonly create: (session: Session) => Promise<void>
+  /** All or none. */
+  readonly createAll: (sessions: readonly Session[]) => Promise<void>
   readonly find: (owner: string, sessionId: string) => Promise<Session | undefined>
   readonly require: (owner: string, sessionId: string) => Promise<Session>
+  /** A session that is signed by itself. @throws {WireError} `VALIDATION_FAILED` for one of a batch */
+  readonly requireSingle: (owner: string, sessionId: string) => Promise<Session>
   readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
   readonly requireMessage: (owner: string, sessionId: string, kind: MessagePayload['kind']) => Promise<MessageSession>
   /** Moves to the state `next` names, in one transaction with reading the old one; `next` may keep the old one. */
@@ -62,6 +68,11 @@ export type Sessions = {
     session: TransactionSession,
     next: (state: TransactionState) => TransactionState,
   ) => Promise<TransactionSession>
+  /** As `advance`, for many in one transaction: all of them move, or none. */
+  readonly advanceAll: (
+    sessions: readonly TransactionSession[],
+    next: (state: TransactionState, index: number) => TransactionState,
+  ) => Promise<readonly TransactionSession[]>
   readonly setSignature: (session: MessageSession, signature: string) => Promise<void>
 }
 
@@ -85,11 +96,20 @@ export function sessions(store: Store): Sessions {
     create: async (session) => {
       await store.create(refOf(session.owner, session.sessionId), session, endOf(session))
     },
+    createAll: (all) =>
+      store.transaction(async (tx) => {
+        for (const session of all) tx.create(refOf(session.owner, session.sessionId), session, endOf(session))
+      }),
     find,
     require,
+    requireSingle: async (owner, sessionId) => single(await require(owner, sessionId)),
     requireTransaction: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'transaction'),
     requireMessage: async (owner, sessionId, kind) => ofKind(await require(owner, sessionId), kind),
-    advance: (session, next) => advance(store, session, next),
+    advance: async (session, next) => {
+      const [after] = await advanceAll(store, [session], next)
+      return after ?? session
+    },
+    advanceAll: (all, next) => advanceAll(store, all, next),
     setSignature: async (session, signature) => {
       const at = refOf(session.owner, session.sessionId)
       await store.transaction(async (tx) => {
@@ -100,18 +120,30 @@ export function sessions(store: Store): Sessions {
   }
 }
 
-function advance(store: Store, session: TransactionSession, next: (state: TransactionState) => TransactionState) {
-  const at = refOf(session.owner, session.sessionId)
+function advanceAll(
+  store: Store,
+  all: readonly TransactionSession[],
+  next: (state: TransactionState, index: number) => TransactionState,
+): Promise<readonly TransactionSession[]> {
   return store.transaction(async (tx) => {
-    const doc = await tx.get(at)
-    if (doc === undefined) throw new WireError('NOT_FOUND')
-    const before = ofKind(doc.data, 'transaction')
-    const state = next(before.state)
-    if (state === before.state) return before
-    const after = { ...before, state }
-    tx.update(at, after)
-    return after
+    const refs = all.map(({ owner, sessionId }) => refOf(owner, sessionId))
+    const docs = await Promise.all(refs.map((at) => tx.get(at)))
+    return refs.map((at, i) => {
+      const doc = docs[i]
+      if (doc === undefined) throw new WireError('NOT_FOUND')
+      const before = ofKind(doc.data, 'transaction')
+      const state = next(before.state, i)
+      if (state === before.state) return before
+      const after = { ...before, state }
+      tx.update(at, after)
+      return after
+    })
   })
+}
+
+function single(session: Session): Session {
+  if (session.kind !== 'transaction' || session.batchId === undefined) return session
+  throw new WireError('VALIDATION_FAILED', 'sessionId: of a batch, which is signed as a whole')
 }
 
 function ofKind<Kind extends Session['kind']>(session: Session, kind: Kind): Extract<Session, { kind: Kind }> {
