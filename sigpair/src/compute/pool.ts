@@ -4,6 +4,7 @@ import type { Backend } from '@tandem/ecdsa'
 import { ProtocolAbort } from '@tandem/rounds'
 import { Piscina } from 'piscina'
 import type { Completion, Job } from './port-messages.ts'
+import type { ShareTasks } from './share-tasks.ts'
 import type { CompleteSignature } from '../sign/sign-session.ts'
 
 /** Short tasks must find a place however many dialogues wait for silent devices. */
@@ -34,6 +35,7 @@ export type Pool = {
    * @throws {ProtocolAbort} if the device's share is malformed or the sum is no signature
    */
   readonly completeSignature: CompleteSignature
+  readonly shareTasks: ShareTasks
   readonly close: () => Promise<void>
 }
 
@@ -61,6 +63,11 @@ export function createPool(options: PoolOptions): Pool {
       if (completion.status === 'done') return completion.signature
       const { code, round, culprits } = completion.abort
       throw new ProtocolAbort(code, round, culprits)
+    },
+    shareTasks: {
+      encryptShare: (job) => pool.run(job, { name: 'encryptShare', transferList: [job.share.buffer as ArrayBuffer] }),
+      proveShare: (job) => pool.run(job, { name: 'proveShare', transferList: [job.share.buffer as ArrayBuffer] }),
+      sealShare: (job) => pool.run(job, { name: 'sealShare', transferList: [job.share.buffer as ArrayBuffer] }),
     },
     close: () => pool.destroy(),
   }

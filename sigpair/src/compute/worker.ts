@@ -16,6 +16,8 @@ import { DEVICE, SIGPAIR } from '../parties.ts'
 import type { AbortFacts, Completion, Ending, Job } from './port-messages.ts'
 import type { OnlineJob } from '../sign/sign-session.ts'
 
+export { encryptShare, proveShare, sealShare } from './share-tasks.ts'
+
 // The tasks of pool.ts, by name. They compute; sockets, stores and KMS are on the other side of the port.
 
 /** Which curve arithmetic this thread has, once it has given the known answers. */

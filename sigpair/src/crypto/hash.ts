@@ -21,6 +21,11 @@ export function le16(n: number): Uint8Array {
   return Uint8Array.of(n & 0xff, n >>> 8)
 }
 
+/** 4 bytes, little-endian. */
+export function le32(n: number): Uint8Array {
+  return Uint8Array.of(n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, n >>> 24)
+}
+
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
