@@ -45,16 +45,24 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
   const store = await openStore(config.store)
   const now = Date.now
   const secrets = loadOrCreateSecrets(config.secretsKeyFile)
-  const secondFactor = twoFactor(store, { secrets, relyingParty: config.relyingParty, now })
+  const sigpair = duoNode({ url: config.duoNodeUrl, key })
+  const profilesOf = profiles(store)
+  const secondFactor = twoFactor(store, {
+    secrets,
+    relyingParty: config.relyingParty,
+    hasKey: async (owner) => (await profilesOf.list(owner)).length > 0,
+    attest: sigpair.attest,
+    now,
+  })
   return {
     store,
     key,
     verifyUser: oidcVerifier({ issuers: config.issuers }),
-    sigpair: duoNode({ url: config.duoNodeUrl, key }),
+    sigpair,
     sigpairUrl: config.sigpairUrl,
     chainOf: chains(config.chains),
     nonces: nonces(store, now),
-    profiles: profiles(store),
+    profiles: profilesOf,
     keyStates: keyStates(store, now),
     sessions: sessions(store),
     secrets,

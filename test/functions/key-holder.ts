@@ -9,6 +9,7 @@ import {
   verifyServiceToken,
 } from '@tandem/service'
 import {
+  attestRequest,
   commitKeyRequest,
   completeSessionRequest,
   type KeyStatus,
@@ -101,6 +102,17 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
         answered('status', () => {
           const { keyId, status } = owned(params['keyId']!, owner)
           return { keyId, status, epoch: 0, presignatures: 3, device: { identity: ONES, exchange: ONES } }
+        }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/keys/:keyId/attest',
+      caller,
+      body: attestRequest,
+      handle: ({ params, caller: owner }) =>
+        answered('attest', () => {
+          owned(params['keyId']!, owner)
+          return {}
         }),
     }),
     route({

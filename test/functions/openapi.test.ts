@@ -98,6 +98,10 @@ async function checked<T>(method: string, path: string, ids: Record<string, stri
 }
 
 test('the answers of real calls are of the documented form', async () => {
+  await checked('POST', '/api/v1/2fa/enrol', {}, {})
+  await checked('GET', '/api/v1/2fa')
+  await checked('POST', '/api/v1/2fa/passkeys/registration-options', {}, {})
+
   const key = world.keys.addKey(world.issuer.userOf('ada'))
   const created = await checked<{ profileId: string; sessionWalletAddress: string }>(
     'POST',
@@ -124,10 +128,6 @@ test('the answers of real calls are of the documented form', async () => {
   const session = await checked<{ sessionId: string }>('POST', '/api/v1/mpc/sign-message', {}, text)
   const share = { ...text, sessionId: session.sessionId, p1SignatureShare: freshShare() }
   await checked('POST', '/api/v1/mpc/sign-message', {}, share)
-
-  await checked('POST', '/api/v1/2fa/enrol', {}, {})
-  await checked('GET', '/api/v1/2fa')
-  await checked('POST', '/api/v1/2fa/passkeys/registration-options', {}, {})
 })
 
 test('refusals are of the documented form', async () => {

@@ -88,8 +88,17 @@ function change({ keyId, sign }: TestKey, policy: object | null) {
   return { policy, intent: { ...unsigned, signature: toHex(sign(intentBytes(unsigned))) } }
 }
 
-async function enrol(user: string) {
-  const { body } = await backend.call<EnrolResponse>(user, 'POST', '/api/v1/2fa/enrol', {})
+async function enrol(user: string, { keyId, sign }: TestKey) {
+  const unsigned = {
+    op: '2fa' as const,
+    keyId,
+    epoch: 0,
+    bodyHash: toHex(sha256(utf8(canonicalJson({ enrol: 'totp' })))),
+    nonce: toHex(sigpair.rng(16)),
+    expiry: Math.floor(Date.now() / 1000) + 300,
+  }
+  const intent = { ...unsigned, signature: toHex(sign(intentBytes(unsigned))) }
+  const { body } = await backend.call<EnrolResponse>(user, 'POST', '/api/v1/2fa/enrol', { intent })
   const totp = URI.parse(body.otpauthUrl)
   if (!('period' in totp)) throw new TypeError('no TOTP')
   const code = (at: number) => totp.generate({ timestamp: Date.now() + at * 30_000 })
@@ -108,7 +117,7 @@ test('an owner changes the policy with device and second factor, and Sigpair hol
   const policy = { chains: [1], recipients: [`0x${'aa'.repeat(20)}`] }
   const request = change(key, policy)
   expect((await backend.call('ada', 'PUT', path, request)).body.error).toBe('TWO_FACTOR_REQUIRED')
-  const code = await enrol('ada')
+  const code = await enrol('ada', key)
   const done = await backend.call<PolicyResponse>('ada', 'PUT', path, { ...request, twoFactorCode: code(0) })
   expect(done).toMatchObject({ status: 200, body: { version: 1, inForce: [policy], pending: null } })
   expect((await backend.call<PolicyResponse>('ada', 'GET', path)).body).toEqual(done.body)

@@ -9,9 +9,11 @@ import {
   WireError,
 } from '@tandem/wire'
 import { isEnabled, type Passkey } from '../ports/factors.ts'
-import { draw, type TwoFactorDeps } from './two-factor.ts'
+import { checkStillFree, draw, permitEnrolment, type TwoFactorDeps } from './two-factor.ts'
 
-export type PasskeyDeps = Pick<TwoFactorDeps, 'factors' | 'secrets' | 'requireTwoFactor' | 'now'> & {
+type Common = 'factors' | 'secrets' | 'requireTwoFactor' | 'hasKey' | 'attest' | 'now'
+
+export type PasskeyDeps = Pick<TwoFactorDeps, Common> & {
   readonly creationOptions: (caller: Caller, known: readonly Passkey[]) => Promise<PasskeyCreationOptions>
   readonly requestOptions: (known: readonly Passkey[]) => Promise<PasskeyRequestOptions>
   readonly registeredPasskey: (
@@ -26,11 +28,10 @@ const MAX_PASSKEYS = 10
 /** POST /api/v1/2fa/passkeys/registration-options */
 export const beginPasskey =
   (deps: PasskeyDeps) =>
-  async (caller: Caller, { twoFactorCode }: BeginEnrolmentRequest): Promise<PasskeyCreationOptions> => {
-    const enrolment = await deps.factors.read(caller.sub)
-    const proved = isEnabled(enrolment)
-    if (proved) await deps.requireTwoFactor(caller, twoFactorCode)
-    const options = await deps.creationOptions(caller, enrolment.passkeys)
+  async (caller: Caller, request: BeginEnrolmentRequest): Promise<PasskeyCreationOptions> => {
+    const proved = await permitEnrolment(deps, caller, 'passkey', request)
+    const { passkeys } = await deps.factors.read(caller.sub)
+    const options = await deps.creationOptions(caller, passkeys)
     await deps.factors.putChallenge(caller.sub, 'register', { challenge: options.challenge, proved })
     return options
   }
@@ -46,11 +47,11 @@ export const addPasskey =
     if (registered === undefined) throw new WireError('TWO_FACTOR_INVALID')
 
     const { recoveryCodes, tags } = draw(deps, sub)
+    const guarded = await deps.hasKey(sub)
     const added = { ...registered, name, createdAt: deps.now() }
     return deps.factors.change<AddPasskeyResponse>(sub, (enrolment) => {
       const enabled = isEnabled(enrolment)
-      // What was begun before there was a second factor must not become another one beside it.
-      if (enabled && !begun.proved) throw new WireError('TWO_FACTOR_REQUIRED', 'begin again')
+      if (!begun.proved) checkStillFree(enrolment, guarded)
       if (enrolment.passkeys.length >= MAX_PASSKEYS) throw new WireError('VALIDATION_FAILED', 'passkey: too many')
       if (enrolment.passkeys.some(({ id }) => id === added.id))
         throw new WireError('VALIDATION_FAILED', 'passkey: known already')

@@ -1,5 +1,7 @@
 import { errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
 import {
+  type AttestRequest,
+  attestResponse,
   type AuditPage,
   type AuditPageRequest,
   type AuditProof,
@@ -50,6 +52,7 @@ export type DuoNode = KeyCalls & {
   /** Sigpair's sessions of a batch, all or none */
   readonly openBatch: (user: User, request: PrepareBatchRequest) => Promise<PrepareBatchResponse>
   readonly completeBatch: (user: User, batchId: string, request: CompleteBatchRequest) => Promise<CompleteBatchResponse>
+  readonly attest: (user: User, keyId: string, request: AttestRequest) => Promise<object>
   readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
   readonly setPolicy: (user: User, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
   readonly readAudit: (user: User, query: AuditPageRequest) => Promise<AuditPage>
@@ -80,6 +83,7 @@ export function duoNode(given: TransportOptions): DuoNode {
     openBatch: (user, request) => post(user, '/internal/batches', request, prepareBatchResponse),
     completeBatch: (user, batchId, request) =>
       post(user, `/internal/batches/${batchId}/complete`, request, completeBatchResponse),
+    attest: (user, keyId, request) => post(user, `/internal/keys/${keyId}/attest`, request, attestResponse),
     readPolicy: (user, keyId) => get(user, `/internal/keys/${keyId}/policy`, policyResponse),
     setPolicy: (user, keyId, body) =>
       ask(options, user, { method: 'PUT', path: `/internal/keys/${keyId}/policy`, body }, policyResponse),

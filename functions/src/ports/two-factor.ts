@@ -20,12 +20,17 @@ const MAX_NAME = 64
 
 export function twoFactor(
   store: Store,
-  options: { readonly secrets: Secrets; readonly relyingParty: RelyingParty; readonly now: () => number },
+  options: Pick<TwoFactorDeps, 'hasKey' | 'attest' | 'now'> & {
+    readonly secrets: Secrets
+    readonly relyingParty: RelyingParty
+  },
 ): TwoFactor {
-  const { secrets, relyingParty: rp, now } = options
+  const { secrets, relyingParty: rp, hasKey, attest, now } = options
   const common = {
     factors: factors(store, now),
     secrets,
+    hasKey,
+    attest,
     compare: lockout(store, now),
     stepOfCode: async (...code: Parameters<Awaited<ReturnType<typeof totp>>['stepOfCode']>) =>
       (await totp()).stepOfCode(...code),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { intent } from './api.ts'
 
 /** The second factor of a user: TOTP (RFC 6238), passkeys (WebAuthn), and recovery codes for when both are lost. */
 
@@ -66,11 +67,28 @@ export const recoveryCode = z.string().regex(/^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-
 export const twoFactorCode = z.union([totpCode, recoveryCode, passkeyAssertion]).meta({ id: 'TwoFactorCode' })
 export type TwoFactorCode = z.infer<typeof twoFactorCode>
 
-/** POST /api/v1/2fa/enrol and /2fa/passkeys/options. Whoever has a second factor already proves it. */
+/**
+ * POST /api/v1/2fa/enrol and /2fa/passkeys/registration-options. Whoever has a second factor already proves it; whoever has a
+ * key and no second factor sends its device's intent, with the body `{enrol}`. Source: docs/spec/two-factor.md, section 3.
+ */
 export const beginEnrolmentRequest = z
-  .strictObject({ twoFactorCode: twoFactorCode.optional() })
+  .strictObject({
+    twoFactorCode: twoFactorCode.optional(),
+    /** of any of the caller's keys, `op: 2fa` */
+    intent: intent.optional(),
+  })
   .meta({ id: 'BeginEnrolmentRequest' })
 export type BeginEnrolmentRequest = z.infer<typeof beginEnrolmentRequest>
+
+/** What an intent `2fa` is about: an intent for one kind is none for the other. */
+export const enrolmentKind = z.enum(['totp', 'passkey'])
+export type EnrolmentKind = z.infer<typeof enrolmentKind>
+
+/** POST /internal/keys/:keyId/attest: whether the key's device wants it. */
+export const attestRequest = z.strictObject({ body: z.strictObject({ enrol: enrolmentKind }), intent })
+export type AttestRequest = z.infer<typeof attestRequest>
+
+export const attestResponse = z.strictObject({})
 
 export const enrolResponse = z
   .strictObject({

@@ -22,6 +22,7 @@ export const intent = z
       'restore-cancel',
       'delete',
       'policy',
+      '2fa',
     ]),
     keyId: keyIdField,
     epoch: z.int().min(0).max(0xffffffff),

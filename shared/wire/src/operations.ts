@@ -20,6 +20,7 @@ export const OPERATIONS = {
   'key:drill': { method: 'POST', path: '/internal/keys/:keyId/drill' },
   'key:freeze': { method: 'POST', path: '/internal/keys/:keyId/freeze' },
   'key:delete': { method: 'POST', path: '/internal/keys/:keyId/delete' },
+  'key:attest': { method: 'POST', path: '/internal/keys/:keyId/attest' },
   'key:policy': { method: 'PUT', path: '/internal/keys/:keyId/policy' },
   'key:policy:read': { method: 'GET', path: '/internal/keys/:keyId/policy' },
   'key:audit': { method: 'GET', path: '/internal/audit' },

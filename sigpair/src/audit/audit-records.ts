@@ -23,6 +23,7 @@ export const AUDIT_METHODS = [
   'pair.freeze',
   'pair.stale',
   'policy.change',
+  'key.attest',
   'dialogue.keygen',
   'dialogue.presign',
   'dialogue.sign',

@@ -21,6 +21,7 @@ import { z } from 'zod'
 import { auditDenied } from '../audit/audit-denied.ts'
 import { auditRoutes } from '../audit/audit-http.ts'
 import { signedHead } from '../audit/audit-read.ts'
+import { attestRoutes } from '../keys/attest.ts'
 import { commitKey } from '../keys/commit.ts'
 import { eventRoutes } from '../events/event-routes.ts'
 import type { SigpairIdentity } from '../keys/identity.ts'
@@ -60,6 +61,7 @@ export function internalRoutes(deps: InternalDeps): Route[] {
     ...sessionRoutes(deps, caller),
     ...batchRoutes(deps, caller),
     ...events,
+    ...attestRoutes(stores, caller),
     ...policyRoutes(deps, caller),
     ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
   ]
