@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { WantedStorage } from './storage.ts'
 
@@ -22,6 +23,8 @@ export type StartOptions = {
   /** where databases, keys and logs go */
   readonly directory: string
   readonly storage: WantedStorage
+  /** where `npm run bundle` wrote the services; from source without it */
+  readonly bundles: string | undefined
 }
 
 export const DEFAULT_PORTS: Ports = {
@@ -55,6 +58,7 @@ creates a wallet, pays twice and signs a text, with real protocol runs and mined
   --once                  tell the story and exit: 0 if all went well, 1 with the reason otherwise
   --host ADDRESS          serve functions and Sigpair on this address, for a phone on the same network
   --directory PATH        databases, keys and logs; default .tandem, with --once a temporary folder
+  --bundles PATH          run the services that "npm run bundle" wrote to PATH, not the source
   --store ENGINE          sqlite (default) or firestore; or STORE. Firestore is the emulator of the Google Cloud CLI, which
                           is started, and forgets everything when it ends
 ${Object.entries(PORT_FLAGS)
@@ -79,6 +83,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
       host: { type: 'string', default: '127.0.0.1' },
       directory: { type: 'string', default: '' },
       store: { type: 'string' },
+      bundles: { type: 'string' },
       ...Object.fromEntries(Object.values(PORT_FLAGS).map(({ flag }) => [flag, { type: 'string' as const }])),
     },
   })
@@ -92,8 +97,17 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
   }
   const names = Object.keys(DEFAULT_PORTS) as (keyof Ports)[]
   const ports = Object.fromEntries(names.map((name) => [name, port(name)])) as Ports
-  const { once, help, host, directory } = values
-  return { once, help, host, directory, ports, storage: storageOf(values.store || env['STORE'] || 'sqlite', env) }
+  const { once, help, host, directory, bundles: built } = values
+  const bundles = built === undefined ? undefined : resolve(built)
+  return {
+    once,
+    help,
+    host,
+    directory,
+    ports,
+    bundles,
+    storage: storageOf(values.store || env['STORE'] || 'sqlite', env),
+  }
 }
 
 function storageOf(engine: string, env: NodeJS.ProcessEnv): WantedStorage {

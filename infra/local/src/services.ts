@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { dirname, join } from 'node:path'
 import { loadOrCreateSigningKey } from '@tandem/service'
 import type { RunningIssuer } from './issuer.ts'
 import { LOCAL_AUDIT_KEY, LOCAL_KEY } from './kms.ts'
 import type { Ports } from './options.ts'
+import { type Program, programOf, type ServiceName } from './programs.ts'
 import { SQLITE_FILES, type Storage, storageEnv } from './storage.ts'
 
-export type ServiceName = 'sigpair' | 'duo-node' | 'functions'
-
 /** How to start a service. `env` has all it reads, HOST and PORT among it. */
-export type ServicePlan = {
+export type ServicePlan = Program & {
   readonly name: ServiceName
-  readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
 }
 
 export type PlanOptions = {
@@ -25,11 +20,11 @@ export type PlanOptions = {
   /** databases and keys */
   readonly directory: string
   readonly storage: Storage
+  /** where `npm run bundle` wrote the services; from source without it */
+  readonly bundles?: string | undefined
   readonly issuer: RunningIssuer
   readonly chain: { readonly chainId: number; readonly rpcUrl: string }
 }
-
-const ROOT = resolve(import.meta.dirname, '../../..')
 
 /** Our three services, in the order in which each finds what it needs. */
 export async function planServices(options: PlanOptions): Promise<readonly ServicePlan[]> {
@@ -48,11 +43,14 @@ export async function planServices(options: PlanOptions): Promise<readonly Servi
     HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(','),
     ...storageEnv(options.storage),
   }
-  return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map((plan) => ({
-    ...plan,
-    env: { ...common, ...plan.env },
-  }))
+  return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map(({ name, env }) => {
+    const program = programOf(name, options.bundles)
+    return { name, args: program.args, env: { ...common, ...program.env, ...env } }
+  })
 }
+
+/** What a service reads besides what its kind of process needs. */
+type Settings = Pick<ServicePlan, 'name' | 'env'>
 
 /** Files with private keys, the public ones as JSON lists, and what duo-node signs webhooks with. */
 type Keys = Readonly<Record<'functionsKey' | 'duoNodeKey' | 'functionsKeys' | 'duoNodeKeys' | 'webhookSecret', string>>
@@ -67,10 +65,9 @@ async function secretIn(file: string): Promise<string> {
   return readFile(file, 'utf8')
 }
 
-function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNodeKeys }: Keys): ServicePlan {
+function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNodeKeys }: Keys): Settings {
   return {
     name: 'sigpair',
-    args: [join(ROOT, 'sigpair/src/main.ts')],
     env: {
       HOST: host,
       PORT: String(ports.sigpair),
@@ -86,11 +83,10 @@ function sigpair({ ports, host, directory }: PlanOptions, { functionsKeys, duoNo
   }
 }
 
-function duoNode({ ports, host, directory }: PlanOptions, keys: Keys): ServicePlan {
+function duoNode({ ports, host, directory }: PlanOptions, keys: Keys): Settings {
   const { functionsKeys, duoNodeKey, webhookSecret } = keys
   return {
     name: 'duo-node',
-    args: [join(ROOT, 'duo-node/src/main.ts')],
     env: {
       HOST: '127.0.0.1',
       PORT: String(ports.duoNode),
@@ -104,18 +100,14 @@ function duoNode({ ports, host, directory }: PlanOptions, keys: Keys): ServicePl
   }
 }
 
-function functions(options: PlanOptions, { functionsKey, webhookSecret }: Keys): ServicePlan {
+function functions(options: PlanOptions, { functionsKey, webhookSecret }: Keys): Settings {
   const { ports, host, directory, issuer, chain } = options
   const { issuer: url, audience, jwksUrl, algorithms } = issuer
-  const framework = createRequire(join(ROOT, 'functions/package.json')).resolve('@google-cloud/functions-framework')
   return {
     name: 'functions',
-    args: [join(framework, '../main.js'), '--source', join(ROOT, 'functions'), '--target', 'api'],
     env: {
       HOST: host,
       PORT: String(ports.functions),
-      NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, 'functions/src/preload.ts')).href}`,
-      NODE_ENV: 'production',
       ISSUERS: JSON.stringify([{ issuer: url, audience, jwksUrl, algorithms }]),
       STORE_PATH: join(directory, SQLITE_FILES.backend),
       SIGNING_KEY_FILE: functionsKey,

@@ -10,7 +10,8 @@ import { startKms } from './kms.ts'
 import { PORT_FLAGS, type Ports } from './options.ts'
 import { portOf, requireFreePort } from './ports.ts'
 import { type Service, serviceOf } from './service-process.ts'
-import { planServices, type ServiceName, type ServicePlan } from './services.ts'
+import type { ServiceName } from './programs.ts'
+import { planServices, type ServicePlan } from './services.ts'
 import { databasesOf, type Storage, type WantedStorage } from './storage.ts'
 import type { Teller } from './tell.ts'
 
@@ -21,6 +22,8 @@ export type StackOptions = {
   /** databases, keys and logs */
   readonly directory: string
   readonly storage: WantedStorage
+  /** where `npm run bundle` wrote the services; from source without it */
+  readonly bundles?: string | undefined
   /** an EVM node that runs already */
   readonly chainUrl?: string
 }
