@@ -1,4 +1,5 @@
 import type { UnsignedTx } from '@tandem/wire'
+import type { SealContext } from './seal/seal.ts'
 
 /**
  * What Sigpair stores. Two databases: `parties` (key records, sessions, spent tickets), and `presignatures`, which has no
@@ -7,6 +8,8 @@ import type { UnsignedTx } from '@tandem/wire'
 
 /** AES-256-GCM under a data key that KMS wraps; key id, epoch and purpose are associated data. Made only by seal.ts. */
 export type Sealed = {
+  /** what it was sealed as, for whoever seals it again; a reader opens it as what he expects, never as this */
+  readonly context: SealContext
   /** KMS key version that wrapped the data key */
   readonly kek: string
   readonly wrappedKey: Uint8Array

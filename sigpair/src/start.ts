@@ -9,10 +9,10 @@ import {
   type Log,
   trustKeys,
 } from '@tandem/service'
-import { openStore } from '@tandem/store'
 import { arithmetic } from './compute/arithmetic.ts'
 import { checkpointEvery } from './audit/audit-checkpoint.ts'
 import type { Config } from './config.ts'
+import { openDatabases } from './databases.ts'
 import { type DialogueDeps, serveDialogue } from './dialogue/dialogue.ts'
 import { loadIdentity } from './keys/identity.ts'
 import { internalRoutes, readinessChecks } from './internal/internal-http.ts'
@@ -91,17 +91,6 @@ async function openParts(config: Config): Promise<Parts> {
   const kms = createKms(config.kms)
   const stores = { ...databases, sealer: createSealer(kms), now: Date.now }
   return { config, kms, stores, log: createLog({ name: 'sigpair', level: config.logLevel }), drain: createDrain() }
-}
-
-/** Both or none. */
-async function openDatabases({ stores }: Pick<Config, 'stores'>): Promise<Pick<Stores, 'parties' | 'presignatures'>> {
-  const parties = await openStore(stores.parties)
-  try {
-    return { parties, presignatures: await openStore(stores.presignatures) }
-  } catch (cause) {
-    await parties.close()
-    throw cause
-  }
 }
 
 async function serveDevices(

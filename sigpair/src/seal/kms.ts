@@ -54,9 +54,16 @@ const ALGORITHM = 'EC_SIGN_P256_SHA256'
  */
 export function createKms(options: KmsOptions): Kms {
   const { keyName, endpoint, insecure } = options
-  if (insecure && !isLoopback(`http://${endpoint ?? 'kms'}`)) throw new UsageError('KMS without TLS is for loopback only')
+  if (insecure && !isLoopback(`http://${endpoint ?? 'kms'}`))
+    throw new UsageError('KMS without TLS is for loopback only')
   let connecting: Promise<KeyManagementServiceClient> | undefined
-  const client = async () => (connecting ??= connect(options))
+  const client = async () => {
+    connecting ??= connect(options).catch((cause: unknown) => {
+      connecting = undefined // the next call tries again
+      throw cause
+    })
+    return connecting
+  }
 
   return {
     wrap: async (key, aad) => intact(async () => encrypt(await client(), keyName, key, aad)),
@@ -67,7 +74,7 @@ export function createKms(options: KmsOptions): Kms {
     sign: async (version, digest) => intact(async () => sign(await client(), version, digest)),
     publicKey: async (version) => intact(async () => publicKey(await client(), version)),
     async close() {
-      await (await connecting)?.close()
+      await (await connecting?.catch(() => undefined))?.close()
     },
   }
 }
@@ -75,11 +82,26 @@ export function createKms(options: KmsOptions): Kms {
 async function connect({ endpoint, port, insecure }: KmsOptions): Promise<KeyManagementServiceClient> {
   const { KeyManagementServiceClient: Client } = await import('@google-cloud/kms')
   const address = { ...(endpoint && { apiEndpoint: endpoint }), ...(port && { port }) }
-  if (!insecure) return new Client(address)
+  const client = new Client({ ...address, ...(insecure && (await plain())) })
+  // Here and not at the first call, which would throw the lack of credentials at nobody and end the process.
+  await inTime(client.initialize())
+  return client
+}
+
+async function plain() {
   const { credentials } = await import('@grpc/grpc-js')
   // With the domain given nobody looks for credentials, on this machine or at Google's metadata server.
   const clientOptions = { universeDomain: 'googleapis.com' }
-  return new Client({ ...address, sslCreds: credentials.createInsecure(), projectId: 'local', clientOptions })
+  return { sslCreds: credentials.createInsecure(), projectId: 'local', clientOptions }
+}
+
+/** The search for credentials asks other machines, and has no time limit of its own. */
+async function inTime(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no credentials within ${CALL.timeout} ms`)), CALL.timeout)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 async function encrypt(client: KeyManagementServiceClient, name: string, key: Uint8Array, aad: Uint8Array) {

@@ -53,6 +53,21 @@ export function createSealer(kms: Pick<Kms, 'wrap' | 'unwrap'>): Sealer {
   return { seal, open, session: () => session(kms, open) }
 }
 
+/**
+ * The same value under a fresh data key, which the primary key version wraps. The data names the version it was sealed
+ * under, so it is encrypted anew and not only its key.
+ *
+ * @throws {WireError} as {@link Seals.open}: also if the value does not belong to the place it names
+ */
+export async function reseal(seals: Seals, sealed: Sealed): Promise<Sealed> {
+  const value = await seals.open(sealed.context, sealed)
+  try {
+    return await seals.seal(sealed.context, value)
+  } finally {
+    value.fill(0)
+  }
+}
+
 function session(kms: Pick<Kms, 'wrap' | 'unwrap'>, open: Seals['open']): SealSession {
   const keys = new Map<string, Promise<DataKey>>()
   let ended = false
@@ -100,7 +115,7 @@ function encrypt(context: SealContext, plaintext: Uint8Array, { key, wrappedKey,
   const iv = new Uint8Array(randomBytes(IV_BYTES))
   const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(dataAad(context, kek))
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-  return { kek, wrappedKey, iv, ciphertext: new Uint8Array(ciphertext) }
+  return { context, kek, wrappedKey, iv, ciphertext: new Uint8Array(ciphertext) }
 }
 
 function decrypt(context: SealContext, { kek, iv, ciphertext }: Sealed, key: Uint8Array): Uint8Array {
