@@ -1,7 +1,8 @@
-import type { TandemClient, Wallet } from '@tandem/client'
+import { memoryVault, type TandemClient, type Wallet } from '@tandem/client'
 import { toHex } from '@tandem/wire'
 import { verifyMessage, verifyTypedData } from 'ethers'
 import { recoverAddressTyped } from 'micro-eth-signer'
+import { URI } from 'otpauth'
 import { startWholeWorld, type WholeWorld } from './real-sigpair.ts'
 import { SHOP } from './world.ts'
 
@@ -89,6 +90,23 @@ test('the SDK refuses typed data that does not fit its types before anybody is a
     code: 'VALIDATION_FAILED',
     requestId: undefined,
   })
+})
+
+test('an authenticator app is enrolled beside the key, by the word of its device', async () => {
+  const { otpauthUrl } = await client.enrolSecondFactor()
+  const totp = URI.parse(otpauthUrl)
+  if (!('period' in totp)) throw new TypeError('no TOTP')
+  expect(await client.confirmSecondFactor(totp.generate())).toHaveLength(10)
+  await expect(client.enrolSecondFactor()).rejects.toMatchObject({ code: 'TWO_FACTOR_REQUIRED' })
+  const next = totp.generate({ timestamp: Date.now() + 30_000 })
+  expect((await client.enrolSecondFactor(next)).otpauthUrl).not.toBe(otpauthUrl)
+})
+
+test('a device that holds none of the keys enrols nothing beside them', async () => {
+  const ada = await world.clientOf('bob')
+  await ada.createWallet('Savings')
+  const thief = await world.clientOf('bob', { vault: memoryVault() })
+  await expect(thief.enrolSecondFactor()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
 test('while Sigpair is down the caller is told so, and nothing else breaks', async () => {

@@ -1,10 +1,14 @@
 import {
+  type BeginEnrolmentRequest,
   type CloudPublicKeyResponse,
+  type ConfirmEnrolmentRequest,
   type CreateProfileRequest,
   type CreateProfileResponse,
   cloudPublicKeyResponse,
   createProfileResponse,
   ERRORS,
+  type EnrolResponse,
+  enrolResponse,
   isErrorCode,
   type PrepareTransactionRequest,
   type PrepareTransactionResponse,
@@ -13,6 +17,8 @@ import {
   prepareTransactionResponse,
   profileResponse,
   profilesResponse,
+  type RecoveryCodesResponse,
+  recoveryCodesResponse,
   type SignMessageRequest,
   type SignMessageResponse,
   type SignRequest,
@@ -55,6 +61,8 @@ export type Api = {
   signMessage(body: SignMessageRequest): Promise<SignMessageResponse>
   signTypedData(body: SignTypedDataRequest): Promise<SignMessageResponse>
   transaction(sessionId: string): Promise<TransactionResponse>
+  enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
+  confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
 }
 
 /**
@@ -81,14 +89,19 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
         `/api/v1/profiles/${encodeURIComponent(id)}/transactions`,
         prepareTransactionResponse,
         body,
-        toHex(platform.random(16)).slice(2),
+        attemptKey(platform),
       ),
     sign: async (body) => call('POST', '/api/v1/mpc/sign', signResponse, body),
     signMessage: async (body) => call('POST', '/api/v1/mpc/sign-message', signMessageResponse, body),
     signTypedData: async (body) => call('POST', '/api/v1/mpc/sign-typed-data', signMessageResponse, body),
     transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
+    enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
+    confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),
   }
 }
+
+/** One for all attempts of a call. */
+const attemptKey = ({ random }: Platform) => toHex(random(16)).slice(2)
 
 async function withRetries<T>(platform: Platform, attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

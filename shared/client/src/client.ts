@@ -1,8 +1,10 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
+import type { EnrolResponse, TwoFactorCode } from '@tandem/wire'
 import { createApi } from './api.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
 import { createDevice } from './device.ts'
 import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
+import { enrolSecondFactor } from './wallet/second-factor.ts'
 import { signMessage, signTypedData, type TypedDataRequest } from './wallet/sign-message.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
 import { defaultPlatform, type Platform } from './platform.ts'
@@ -40,6 +42,10 @@ export type TandemClient = {
   signMessage(wallet: Wallet, message: string): Promise<string>
   /** EIP-712; 0x-hex of r ‖ s ‖ v */
   signTypedData(wallet: Wallet, request: TypedDataRequest): Promise<string>
+  /** begins the enrolment of an authenticator app; `twoFactorCode` of the second factor there is */
+  enrolSecondFactor(twoFactorCode?: TwoFactorCode): Promise<EnrolResponse>
+  /** puts it in force with a code of the app; returns recovery codes, once */
+  confirmSecondFactor(code: string): Promise<string[]>
   /** makes presignatures until `target` are in stock; returns how many are */
   fillPresignatures(wallet: Wallet, target: number): Promise<number>
   presignaturesInStock(wallet: Wallet): number
@@ -87,6 +93,8 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     sendTransaction: async (wallet, request) => thenRefill(wallet, sendTransaction(device, stock, wallet, request)),
     signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),
     signTypedData: async (wallet, request) => thenRefill(wallet, signTypedData(device, stock, wallet, request)),
+    enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
+    confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
     fillPresignatures: async (wallet, target) => fillPresignatures(device, stock, wallet.keyId, target),
     presignaturesInStock: (wallet) => stock.size(wallet.keyId),
     close: background.close,
