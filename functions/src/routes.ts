@@ -1,6 +1,7 @@
 import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { mpcRoutes } from './routes/mpc.ts'
 import { policyRoutes } from './routes/policy.ts'
@@ -18,6 +19,7 @@ export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
     ...profileRoutes(operate),
     ...transactionRoutes(operate),
     ...mpcRoutes(operate),
+    ...batchRoutes(operate),
     ...twoFactorRoutes(operate),
     ...policyRoutes(operate),
     ...auditRoutes(operate),

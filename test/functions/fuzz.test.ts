@@ -41,6 +41,7 @@ function urlOf({ path }: Described): string {
   return path
     .replace(':id', wallet.profileId)
     .replace(':sessionId', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace(':batchId', 'bat_AAAAAAAAAAAAAAAAAAAAAA')
     .replaceAll(/:\w+/g, '1')
 }
 
@@ -89,6 +90,7 @@ async function everything(): Promise<string> {
 const COLLECTIONS = [
   'profiles',
   'sessions',
+  'batches',
   'nonces',
   'claims',
   'allowances',

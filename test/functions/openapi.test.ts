@@ -34,6 +34,7 @@ const concrete = (path: string) =>
     .replace('{id}', 'prf_AAAAAAAAAAAAAAAAAAAAAA')
     .replace('{sessionId}', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
     .replace('{seq}', '7')
+    .replace('{batchId}', 'bat_AAAAAAAAAAAAAAAAAAAAAA')
 
 test('the committed document is the one the routes make, and the one that is served', async () => {
   const served = apiRoutes(() => Promise.reject(new Error('nothing is opened for this')))

@@ -28,19 +28,12 @@ function built(routers: SwapRouters, request: BuildRequest, wanted: BatchOperati
 }
 
 function encoded(routers: SwapRouters, request: BuildRequest, wanted: BatchOperation): EncodedCall {
-  switch (wanted.type) {
-    case 'transfer':
-      return encodeTransfer(wanted)
-    case 'approve':
-      return encodeApprove(wanted)
-    case 'call':
-      return encodeCall(wanted)
-    case 'swap': {
-      const { deadline = request.deadline } = wanted
-      const router = routerOf(routers, request.chainId, wanted.router)
-      return encodeSwap(wanted, { router, recipient: request.from, deadline })
-    }
-  }
+  if (wanted.type === 'transfer') return encodeTransfer(wanted)
+  if (wanted.type === 'approve') return encodeApprove(wanted)
+  if (wanted.type === 'call') return encodeCall(wanted)
+  const { deadline = request.deadline } = wanted
+  const router = routerOf(routers, request.chainId, wanted.router)
+  return encodeSwap(wanted, { router, recipient: request.from, deadline })
 }
 
 /** Only what the operator has configured: a router gets an allowance, and then it has the tokens. */

@@ -61,6 +61,8 @@ export type Sessions = {
   readonly require: (owner: string, sessionId: string) => Promise<Session>
   /** A session that is signed by itself. @throws {WireError} `VALIDATION_FAILED` for one of a batch */
   readonly requireSingle: (owner: string, sessionId: string) => Promise<Session>
+  /** As `requireSingle`, a transaction. */
+  readonly requirePayment: (owner: string, sessionId: string) => Promise<TransactionSession>
   readonly requireTransaction: (owner: string, sessionId: string) => Promise<TransactionSession>
   readonly requireMessage: (owner: string, sessionId: string, kind: MessagePayload['kind']) => Promise<MessageSession>
   /** Moves to the state `next` names, in one transaction with reading the old one; `next` may keep the old one. */
@@ -103,6 +105,7 @@ export function sessions(store: Store): Sessions {
     find,
     require,
     requireSingle: async (owner, sessionId) => single(await require(owner, sessionId)),
+    requirePayment: async (owner, sessionId) => ofKind(single(await require(owner, sessionId)), 'transaction'),
     requireTransaction: async (owner, sessionId) => ofKind(await require(owner, sessionId), 'transaction'),
     requireMessage: async (owner, sessionId, kind) => ofKind(await require(owner, sessionId), kind),
     advance: async (session, next) => {

@@ -1,0 +1,93 @@
+import type { Caller } from '@tandem/service'
+import {
+  type BatchSignRequest,
+  type BatchSignResponse,
+  type CompleteBatchRequest,
+  type CompleteBatchResponse,
+  WireError,
+} from '@tandem/wire'
+import { type AbandonDeps, failBatch } from '../batch/abandon.ts'
+import type { Batch } from '../ports/batches.ts'
+import { type Account, expired } from '../ports/nonces.ts'
+import type { TransactionSession, TransactionState } from '../ports/sessions.ts'
+
+export type BatchSignDeps = AbandonDeps & {
+  readonly requireBatch: (owner: string, batchId: string) => Promise<Batch>
+  /** in the order of the batch */
+  readonly sessionsOf: (batch: Batch) => Promise<readonly TransactionSession[]>
+  /** Runs `work` unless somebody runs work of this name. @throws {WireError} `REQUEST_IN_PROGRESS` */
+  readonly exclusively: <R>(name: string, work: () => Promise<R>) => Promise<R>
+  /** @throws {WireError} `SESSION_CONSUMED` when one of the nonces is no longer its session's */
+  readonly pinNonces: (account: Account, sessionIds: readonly string[]) => Promise<void>
+  readonly completeBatch: (
+    caller: Caller,
+    batchId: string,
+    request: CompleteBatchRequest,
+  ) => Promise<CompleteBatchResponse>
+  /** @throws {WireError} `MPC_SIGNING_FAILED` unless `signature` is the wallet's, over the session's digest */
+  readonly assemble: (session: TransactionSession, signature: string) => Promise<{ raw: string; txHash: string }>
+}
+
+/**
+ * POST /api/v1/mpc/batch-sign: all transactions of a batch signed and stored, or none. Nothing is sent here. A repetition
+ * answers the same. Spec: docs/spec/flows.md, 15.4.
+ */
+export const batchSign =
+  (deps: BatchSignDeps) =>
+  async (caller: Caller, { batchId, signatures }: BatchSignRequest): Promise<BatchSignResponse> => {
+    const signed = await deps.exclusively(batchId, async () => {
+      const batch = await deps.requireBatch(caller.sub, batchId)
+      if (batch.failure !== null) throw new WireError(batch.failure.code, batch.failure.details)
+      const sessions = await deps.sessionsOf(batch)
+      if (sessions.every(({ state }) => state.status !== 'prepared')) return sessions
+      return sign(deps, caller, { batch, sessions, signatures })
+    })
+    return { signedOps: signed.map(answerOf), executionReady: true }
+  }
+
+type Signing = {
+  readonly batch: Batch
+  readonly sessions: readonly TransactionSession[]
+  readonly signatures: readonly string[]
+}
+
+async function sign(deps: BatchSignDeps, caller: Caller, signing: Signing): Promise<readonly TransactionSession[]> {
+  const { batch, sessions } = signing
+  const sessionIds = sessions.map(({ sessionId }) => sessionId)
+  await deps.pinNonces({ chainId: batch.chainId, address: batch.from }, sessionIds)
+  const answer = await completed(deps, caller, signing)
+
+  const transactions: { raw: string; txHash: string }[] = []
+  for (const [i, session] of sessions.entries()) {
+    const theirs = answer.signatures[i]
+    const same = theirs?.sessionId === session.sessionId && theirs.digest.toLowerCase() === session.digest
+    if (!same) throw new WireError('MPC_SIGNING_FAILED', `operation ${i}: signature of another digest`)
+    transactions.push(await deps.assemble(session, theirs.signature))
+  }
+  return deps.advanceAll(sessions, (state, i) => signedState(state, transactions[i]))
+}
+
+function signedState(state: TransactionState, signed: { raw: string; txHash: string } | undefined): TransactionState {
+  if (state.status !== 'prepared') return state
+  if (signed === undefined) throw new WireError('INTERNAL')
+  return { status: 'signed', ...signed }
+}
+
+/** Presignatures that made no signatures are spent: such a batch is over, and its nonces are the next one's. */
+async function completed(deps: BatchSignDeps, caller: Caller, { batch, sessions, signatures }: Signing) {
+  try {
+    return await deps.completeBatch(caller, batch.batchId, { keyId: batch.keyId, signatures: [...signatures] })
+  } catch (cause) {
+    if (cause instanceof WireError && cause.code === 'MPC_SIGNING_FAILED') {
+      const { code, details } = cause
+      await failBatch(deps, batch, sessions, { code, ...(details === undefined ? {} : { details }) })
+    }
+    throw cause
+  }
+}
+
+function answerOf({ sessionId, state }: TransactionSession, index: number): BatchSignResponse['signedOps'][number] {
+  if (state.status === 'failed') throw new WireError('TRANSACTION_REJECTED', `operation ${index}: ${state.reason}`)
+  if (state.status === 'expired' || state.status === 'prepared') throw expired()
+  return { index, sessionId, txHash: state.txHash, signedTx: state.raw }
+}
