@@ -1,7 +1,7 @@
 import { issueTicket as issueToken } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
-import { connectBatch } from './connect-batch.ts'
+import { connectKeys } from './connect-keys.ts'
 import { cloudPublicKey } from './http/cloud-public-key.ts'
 import { createProfile } from './http/create-profile.ts'
 import { getTransaction } from './http/get-transaction.ts'
@@ -33,7 +33,6 @@ import type { SubmitDeps } from './submit.ts'
 export function connect(ports: Ports) {
   const { sigpair, profiles, sessions, chainOf, now } = ports
   const submitting = submitDeps(ports)
-  const preparing = prepareDeps(ports, submitting)
   const showKey = lastKnown({ readKey: sigpair.readKey, findState: ports.keyStates.find })
   return {
     cloudPublicKey: cloudPublicKey({ readIdentity: sigpair.readIdentity }),
@@ -51,13 +50,13 @@ export function connect(ports: Ports) {
       renameProfile: profiles.rename,
       readKey: sigpair.readKey,
     }),
-    prepareTransaction: prepareTransaction(preparing),
+    prepareTransaction: prepareTransaction(prepareDeps(ports, submitting)),
     getTransaction: getTransaction({
       requireTransaction: sessions.requireTransaction,
       receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),
       now,
     }),
-    sign: sign({ ...submitting, requireTransaction: sessions.requirePayment }),
+    sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
     signMessage: signMessage(messageDeps(ports)),
     signTypedData: signTypedData(messageDeps(ports)),
     ...connectTwoFactor(ports.twoFactor),
@@ -65,7 +64,7 @@ export function connect(ports: Ports) {
     setPolicy: setPolicy(policyDeps(ports)),
     readAudit: sigpair.readAudit,
     proveAudit: sigpair.proveAudit,
-    ...connectBatch(ports, { preparing, submitting }),
+    ...connectKeys(ports),
   }
 }
 
@@ -101,7 +100,7 @@ function policyDeps({ profiles, sigpair, twoFactor }: Ports): PolicyDeps {
 function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now }: Ports): IssueTicketDeps {
   return {
     requireProfileOfKey: profiles.requireByKey,
-    requireSession: sessions.requireSingle,
+    requireSession: sessions.require,
     pinNonce: nonces.pin,
     readKey: sigpair.readKey,
     readIdentity: sigpair.readIdentity,

@@ -9,7 +9,7 @@ const DAY = 24 * HOUR
 const SEED = {
   /** a signature, counted at its commit or at the ticket of its dialogue, whichever is first */
   sign: { limit: 10, windowMs: MINUTE },
-  /** keygen, rotate, restore, policy, delete, each counted at its commit */
+  /** keygen, rotate, restore, recovery key, policy, freeze, delete, each counted at its commit, restore at its request */
   key: { limit: 5, windowMs: HOUR },
   /** backup and export */
   backup: { limit: 3, windowMs: DAY },

@@ -1,8 +1,9 @@
 import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
 import { auditRoutes } from './routes/audit.ts'
-import { batchRoutes } from './routes/batch.ts'
+import { custodyRoutes } from './routes/custody.ts'
 import { documentRoutes } from './routes/documents.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { mpcRoutes } from './routes/mpc.ts'
 import { policyRoutes } from './routes/policy.ts'
 import { profileRoutes } from './routes/profiles.ts'
@@ -19,7 +20,8 @@ export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
     ...profileRoutes(operate),
     ...transactionRoutes(operate),
     ...mpcRoutes(operate),
-    ...batchRoutes(operate),
+    ...keyRoutes(operate),
+    ...custodyRoutes(operate),
     ...twoFactorRoutes(operate),
     ...policyRoutes(operate),
     ...auditRoutes(operate),

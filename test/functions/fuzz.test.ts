@@ -42,6 +42,10 @@ function urlOf({ path }: Described): string {
     .replace(':id', wallet.profileId)
     .replace(':sessionId', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
     .replace(':batchId', 'bat_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace(':exportId', 'exp_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace(':restoreId', 'rst_AAAAAAAAAAAAAAAAAAAAAA')
+    .replace(':keyId', wallet.key.keyId)
+    .replace(':stageId', `0x${'0a'.repeat(32)}`)
     .replaceAll(/:\w+/g, '1')
 }
 
@@ -94,7 +98,9 @@ const COLLECTIONS = [
   'nonces',
   'claims',
   'allowances',
+  'deleted-profiles',
   'idempotency',
+  'proved-intents',
   'second-factors',
   'second-factor-failures',
   'passkey-challenges',

@@ -12,10 +12,12 @@ import {
   attestRequest,
   commitKeyRequest,
   completeSessionRequest,
+  type KeyCare,
   type KeyStatus,
   type PrepareSessionRequest,
   prepareSessionRequest,
   readTypedData,
+  type StageResponse,
   toHex,
   WireError,
 } from '@tandem/wire'
@@ -32,6 +34,7 @@ import {
   TypedDataEncoder,
 } from 'ethers'
 import { z } from 'zod'
+import { keyLifeRoutes } from './keys-at-holder.ts'
 
 /** What the test knows of a key and Sigpair never would: all of it. */
 export type HeldKey = {
@@ -39,7 +42,10 @@ export type HeldKey = {
   readonly owner: string
   readonly signer: SigningKey
   readonly chainCode: string
+  readonly stages: Map<string, StageResponse['fate']>
   status: KeyStatus
+  epoch: number
+  care: KeyCare
 }
 
 type HeldSession = PrepareSessionRequest & { readonly digest: string; signature?: string }
@@ -72,6 +78,7 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
   const owned = (keyId: string, owner: string): HeldKey => {
     const key = keys.get(keyId.toLowerCase())
     if (key?.owner !== owner) throw new WireError('NOT_FOUND')
+    if (key.status === 'DELETED') throw new WireError('KEY_DELETED')
     return key
   }
 
@@ -100,8 +107,8 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
       caller,
       handle: ({ params, caller: owner }) =>
         answered('status', () => {
-          const { keyId, status } = owned(params['keyId']!, owner)
-          return { keyId, status, epoch: 0, presignatures: 3, device: { identity: ONES, exchange: ONES } }
+          const { keyId, status, epoch, care } = owned(params['keyId']!, owner)
+          return { keyId, status, epoch, presignatures: 3, device: { identity: ONES, exchange: ONES }, ...care }
         }),
     }),
     route({
@@ -150,7 +157,8 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
     }),
   ]
   const log = createLog({ name: 'key-holder', level: 'silent' })
-  const server = await listen(handle(routes, { log, hosts: ['127.0.0.1'] }), {
+  const life = keyLifeRoutes({ caller, owned, answered })
+  const server = await listen(handle([...routes, ...life], { log, hosts: ['127.0.0.1'] }), {
     name: 'keys',
     host: '127.0.0.1',
     port: 0,
@@ -161,7 +169,8 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
     calls: [],
     meddle: honest,
     addKey: (owner, status = 'READY') => {
-      const key = { keyId: random(), owner, signer: new SigningKey(random()), chainCode: random(), status }
+      const [signer, chainCode] = [new SigningKey(random()), random()]
+      const key = { keyId: random(), owner, signer, chainCode, status, epoch: 0, stages: new Map(), care: {} }
       keys.set(key.keyId, key)
       return key
     },

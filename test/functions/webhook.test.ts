@@ -112,6 +112,14 @@ test('applies what is newer and only that, in whatever order it comes', async ()
   expect(await stateOf(keyId)).toMatchObject({ seq: 4, status: 'READY' })
 })
 
+test('never forgets an export, though it hears of it late', async () => {
+  const keyId = newKeyId()
+  await send(event(keyId, 5, { type: 'key.rotated' }, { epoch: 1 }))
+  await send(event(keyId, 4, { type: 'key.exported', timestamp: '2026-11-21T00:00:00.000Z' }))
+  await send(event(keyId, 6, { type: 'key.restoring' }, { epoch: 1 }))
+  expect(await stateOf(keyId)).toEqual({ owner: OWNER, seq: 6, status: 'READY', epoch: 1, exportedAt: 1_795_219_200 })
+})
+
 test('takes either of two secrets during a rotation', async () => {
   for (const secret of [secretOf(1), secretOf(2)]) expect(await send(event(newKeyId(), 1), { secret })).toBe(204)
 })

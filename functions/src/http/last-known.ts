@@ -18,10 +18,14 @@ export const lastKnown =
     try {
       return await readKey(caller, keyId)
     } catch (cause) {
-      if (!(cause instanceof WireError) || cause.code !== 'DUO_NODE_UNAVAILABLE') throw cause
+      const code = cause instanceof WireError ? cause.code : undefined
+      if (code !== 'DUO_NODE_UNAVAILABLE' && code !== 'KEY_DELETED') throw cause
       const state = await findState(caller.sub, keyId)
+      // A profile outlives its key only if the deletion was cut off: its owner must see it to repeat it.
+      if (code === 'KEY_DELETED') return { status: 'DELETED', epoch: state?.epoch ?? 0, presignatures: 0 }
       if (state === undefined) throw cause
       // Whatever is in stock, nothing can be signed now.
-      return { status: state.status, epoch: state.epoch, presignatures: 0 }
+      const { status, epoch, exportedAt } = state
+      return { status, epoch, presignatures: 0, ...(exportedAt === undefined ? {} : { exportedAt }) }
     }
   }

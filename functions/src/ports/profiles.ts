@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isStoreError, ref, type Store } from '@tandem/store'
+import { type Ref, ref, type Store } from '@tandem/store'
 import { WireError } from '@tandem/wire'
 
 /** What the backend knows of a wallet: public data only. */
@@ -19,9 +19,20 @@ export type Profile = {
   readonly createdAt: number
 }
 
+/** What stays of a profile whose key was deleted: its key id is never used again. */
+export type DeletedProfile = {
+  readonly keyId: string
+  /** ms since 1970 */
+  readonly deletedAt: number
+}
+
 /** Profiles as one user sees them: another's does not exist here, because the user is part of the document's name. */
 export type Profiles = {
-  /** The first writer wins; a repetition answers what the first one wrote. */
+  /**
+   * The first writer wins; a repetition answers what the first one wrote.
+   *
+   * @throws {WireError} `KEY_DELETED` for a key whose profile was forgotten
+   */
   readonly save: (profile: Profile) => Promise<Profile>
   /** @throws {WireError} `NOT_FOUND` */
   readonly require: (owner: string, profileId: string) => Promise<Profile>
@@ -29,6 +40,9 @@ export type Profiles = {
   readonly requireByKey: (owner: string, keyId: string) => Promise<Profile>
   /** @throws {WireError} `NOT_FOUND` */
   readonly rename: (owner: string, profileId: string, name: string) => Promise<Profile>
+  /** Erases the profile and keeps that its key is deleted, in one transaction. Repeatable. */
+  readonly forget: (profile: Profile) => Promise<void>
+  readonly findDeleted: (owner: string, profileId: string) => Promise<DeletedProfile | undefined>
   /** oldest first */
   readonly list: (owner: string) => Promise<readonly Profile[]>
 }
@@ -38,23 +52,23 @@ const MAX_LISTED = 100
 
 const COLLECTION = 'profiles'
 
-export function profiles(store: Store): Profiles {
+export function profiles(store: Store, now: () => number): Profiles {
   const find = async (owner: string, profileId: string) => {
     const doc = await store.get(refOf(owner, profileId))
     if (doc === undefined) throw new WireError('NOT_FOUND')
     return doc.data
   }
   return {
-    save: async (profile) => {
-      const { owner, profileId } = profile
-      try {
-        await store.create(refOf(owner, profileId), profile)
+    save: (profile) =>
+      store.transaction(async (tx) => {
+        const { owner, profileId } = profile
+        const saved = await tx.get(refOf(owner, profileId))
+        const deleted = await tx.get(deletedAt(owner, profileId))
+        if (deleted) throw new WireError('KEY_DELETED')
+        if (saved) return saved.data
+        tx.create(refOf(owner, profileId), profile)
         return profile
-      } catch (cause) {
-        if (isStoreError(cause, 'EXISTS')) return find(owner, profileId)
-        throw cause
-      }
-    },
+      }),
     require: find,
     requireByKey: (owner, keyId) => find(owner, profileIdOf(keyId)),
     rename: (owner, profileId, name) =>
@@ -65,6 +79,14 @@ export function profiles(store: Store): Profiles {
         tx.update(refOf(owner, profileId), renamed)
         return renamed
       }),
+    forget: ({ owner, profileId, keyId }) =>
+      store.transaction(async (tx) => {
+        const saved = await tx.get(refOf(owner, profileId))
+        const deleted = await tx.get(deletedAt(owner, profileId))
+        if (saved) tx.delete(refOf(owner, profileId))
+        if (!deleted) tx.create(deletedAt(owner, profileId), { keyId, deletedAt: now() })
+      }),
+    findDeleted: async (owner, profileId) => (await store.get(deletedAt(owner, profileId)))?.data,
     list: async (owner) => {
       const page = await store.list<Profile>(COLLECTION, { limit: MAX_LISTED, prefix: `${userTag(owner)}:` })
       return page.docs.map(({ data }) => data).sort((a, b) => a.createdAt - b.createdAt)
@@ -83,6 +105,12 @@ export function userTag(user: string): string {
   return createHash('sha256').update(user).digest('base64url')
 }
 
-function refOf(owner: string, profileId: string) {
-  return ref<Profile>(COLLECTION, `${userTag(owner)}:${profileId}`)
+function refOf(owner: string, profileId: string): Ref<Profile> {
+  return ref(COLLECTION, nameOf(owner, profileId))
 }
+
+function deletedAt(owner: string, profileId: string): Ref<DeletedProfile> {
+  return ref('deleted-profiles', nameOf(owner, profileId))
+}
+
+const nameOf = (owner: string, profileId: string) => `${userTag(owner)}:${profileId}`

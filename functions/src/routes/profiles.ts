@@ -1,6 +1,8 @@
 import {
   createProfileRequest,
   createProfileResponse,
+  deleteProfileRequest,
+  deleteProfileResponse,
   profileIdField,
   profileResponse,
   profilesResponse,
@@ -53,6 +55,18 @@ export function profileRoutes(operate: Operate): readonly Served[] {
       response: profileResponse,
       repeats: 'answer',
       handle: ({ caller, params: { id }, body }, { endpoints }) => endpoints.renameProfile(caller, id, body),
+    }),
+    operate({
+      method: 'DELETE',
+      path: '/api/v1/profiles/:id',
+      tag: 'Wallets',
+      summary: 'Erases the key and forgets the profile. Its id is refused for ever.',
+      params,
+      body: deleteProfileRequest,
+      response: deleteProfileResponse,
+      spends: { buckets: ['key'], of: ({ params: { id } }) => ({ bucket: 'key', what: id }) },
+      repeats: 'answer',
+      handle: ({ caller, params: { id }, body }, { endpoints }) => endpoints.deleteProfile(caller, id, body),
     }),
   ]
 }
