@@ -1,6 +1,7 @@
 import { issueTicket as issueToken } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
+import { connectBatch } from './connect-batch.ts'
 import { connectKeys } from './connect-keys.ts'
 import { cloudPublicKey } from './http/cloud-public-key.ts'
 import { createProfile } from './http/create-profile.ts'
@@ -33,6 +34,7 @@ import type { SubmitDeps } from './submit.ts'
 export function connect(ports: Ports) {
   const { sigpair, profiles, sessions, chainOf, now } = ports
   const submitting = submitDeps(ports)
+  const preparing = prepareDeps(ports, submitting)
   const showKey = lastKnown({ readKey: sigpair.readKey, findState: ports.keyStates.find })
   return {
     cloudPublicKey: cloudPublicKey({ readIdentity: sigpair.readIdentity }),
@@ -50,13 +52,13 @@ export function connect(ports: Ports) {
       renameProfile: profiles.rename,
       readKey: sigpair.readKey,
     }),
-    prepareTransaction: prepareTransaction(prepareDeps(ports, submitting)),
+    prepareTransaction: prepareTransaction(preparing),
     getTransaction: getTransaction({
       requireTransaction: sessions.requireTransaction,
       receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),
       now,
     }),
-    sign: sign({ ...submitting, requireTransaction: sessions.requireTransaction }),
+    sign: sign({ ...submitting, requireTransaction: sessions.requirePayment }),
     signMessage: signMessage(messageDeps(ports)),
     signTypedData: signTypedData(messageDeps(ports)),
     ...connectTwoFactor(ports.twoFactor),
@@ -65,6 +67,7 @@ export function connect(ports: Ports) {
     readAudit: sigpair.readAudit,
     proveAudit: sigpair.proveAudit,
     ...connectKeys(ports),
+    ...connectBatch(ports, { preparing, submitting }),
   }
 }
 
@@ -100,7 +103,7 @@ function policyDeps({ profiles, sigpair, twoFactor }: Ports): PolicyDeps {
 function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now }: Ports): IssueTicketDeps {
   return {
     requireProfileOfKey: profiles.requireByKey,
-    requireSession: sessions.require,
+    requireSession: sessions.requireSingle,
     pinNonce: nonces.pin,
     readKey: sigpair.readKey,
     readIdentity: sigpair.readIdentity,

@@ -2,6 +2,8 @@ import { type Allowance, loadOrCreateSigningKey, oidcVerifier, type SigningKey, 
 import { openStore, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
 import type { BucketName, Buckets } from './limits.ts'
+import type { SwapRouters } from './batch/local-builder.ts'
+import { type Batches, batches } from './ports/batches.ts'
 import { type Chain, chains } from './ports/chain.ts'
 import { claims } from './ports/claims.ts'
 import { type DuoNode, duoNode } from './ports/duo-node.ts'
@@ -27,6 +29,9 @@ export type Ports = {
   readonly profiles: Profiles
   readonly keyStates: KeyStates
   readonly sessions: Sessions
+  readonly batches: Batches
+  /** who builds the operations of a batch, and what swaps go through */
+  readonly builder: { readonly routers: SwapRouters; readonly orbyUrl: string | undefined }
   readonly secrets: Secrets
   readonly buckets: Buckets
   /** Spends one of a user's allowance; answers what is left, unless it has no bounds. @throws {WireError} `RATE_LIMITED` */
@@ -65,6 +70,8 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
     profiles: profilesOf,
     keyStates: keyStates(store, now),
     sessions: sessions(store),
+    batches: batches(store),
+    builder: { routers: config.swapRouters ?? new Map(), orbyUrl: config.orbyUrl },
     secrets,
     twoFactor: secondFactor,
     requireTwoFactor: secondFactor.requireTwoFactor,

@@ -2,6 +2,7 @@ import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { custodyRoutes } from './routes/custody.ts'
+import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { mpcRoutes } from './routes/mpc.ts'
@@ -20,6 +21,7 @@ export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
     ...profileRoutes(operate),
     ...transactionRoutes(operate),
     ...mpcRoutes(operate),
+    ...batchRoutes(operate),
     ...keyRoutes(operate),
     ...custodyRoutes(operate),
     ...twoFactorRoutes(operate),
