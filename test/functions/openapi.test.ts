@@ -34,6 +34,7 @@ const concrete = (path: string) =>
     .replace('{id}', 'prf_AAAAAAAAAAAAAAAAAAAAAA')
     .replace('{sessionId}', 'ses_AAAAAAAAAAAAAAAAAAAAAA')
     .replace('{seq}', '7')
+    .replaceAll(/\{\w+\}/g, 'x')
     .replace('{batchId}', 'bat_AAAAAAAAAAAAAAAAAAAAAA')
 
 test('the committed document is the one the routes make, and the one that is served', async () => {
@@ -79,7 +80,7 @@ function validator(schema: Schema) {
 
 /** The schema of an answer, as a reader of the document finds it. */
 function answerSchema(method: string, path: string, status: number): Schema {
-  const { responses } = document.paths[path]![method.toLowerCase()]!
+  const { responses } = document.paths[path.split('?', 1)[0]!]![method.toLowerCase()]!
   const found = responses[status]
   const content = found !== undefined && 'content' in found ? (found.content as Record<string, { schema: Schema }>) : {}
   return content['application/json']?.schema ?? { $ref: '#/components/schemas/Problem' }
@@ -117,6 +118,12 @@ test('the answers of real calls are of the documented form', async () => {
   await checked('PATCH', '/api/v1/profiles/{id}', id, { name: 'Rainy days' })
   await checked('GET', '/api/v1/mpc/cloud-public-key')
   await checked('POST', '/api/v1/mpc/tickets', {}, { operation: 'presign', keyId: key.keyId })
+
+  const stage = { keyId: key.keyId, stageId: `0x${'0a'.repeat(32)}` }
+  await checked('GET', '/api/v1/mpc/keys/{keyId}/stages/{stageId}?epoch=1', stage)
+  await checked('DELETE', '/api/v1/mpc/keys/{keyId}/stages/{stageId}?epoch=1', stage)
+  const challenge = `0x${'0b'.repeat(32)}`
+  await checked('POST', '/api/v1/mpc/drill', {}, { profileId: id.id, challenge })
 
   const payment = { to: SHOP, value: '1', chainId: 31337 }
   const prepared = await checked<PrepareTransactionResponse>('POST', '/api/v1/profiles/{id}/transactions', id, payment)
