@@ -5,7 +5,7 @@ import { backends, fast } from '../helpers/backends.ts'
 import { seeded } from '../helpers/rng.ts'
 
 const a = 0x1234567890abcdefn
-const statement = { ssid: seeded('ssid')(32), prover: 1, A: fast.encode(fast.mulBase(a)) }
+const statement = { ssid: seeded('ssid')(32), prover: 1, A: fast.encode(fast.mulBase(a)), higher: [] }
 const proof = proveDlog(fast, statement, a, seeded('proof'))
 
 test.each(backends)('a proof made on $name holds everywhere', (backend) => {

@@ -155,7 +155,7 @@ describe('three parties', () => {
     const honest = await transcriptOf('keygen', 3)
     const { sid: ssid } = honest.find((m) => m.round === 2)!
     const body = bodyOf(honest, carol, 2, alice)
-    const statement = { ssid, prover: carol, A: body.slice(32, 65) }
+    const statement = { ssid, prover: carol, A: body.slice(32, 65), higher: [] }
     const again = proveDlog(fast, statement, secretOf(3), seeded('another nonce'))
     const sim = await simulate(three(), {
       tamper: (m) =>
@@ -242,7 +242,7 @@ function ownPart(a: bigint, A: Uint8Array = fast.encode(fast.mulBase(a))) {
   return {
     ...{ A, salt, cc },
     round1: (sid: SessionId) => concat(nonce, commitment(sid), fast.encode(fast.mulBase(9n))),
-    proof: (ssid: SessionId) => proveDlog(fast, { ssid, prover: 2, A }, a, seeded('nonce')),
+    proof: (ssid: SessionId) => proveDlog(fast, { ssid, prover: 2, A, higher: [] }, a, seeded('nonce')),
   }
 }
 

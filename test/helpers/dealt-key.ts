@@ -8,6 +8,7 @@ import { type OpenPair, openPair } from '../../shared/ecdsa/src/pair.ts'
 import type { KeyShare, PairSetup } from '../../shared/ecdsa/src/share.ts'
 import type { SigningKey } from '../../shared/ecdsa/src/signing/signing-session.ts'
 import { dealBaseOts } from './multiply.ts'
+import { valueAt } from './reference/shamir.ts'
 
 /** What a trusted dealer hands out: the result of a key generation without its second of base OT. */
 export type DealtKey = {
@@ -20,16 +21,37 @@ export type DealtKey = {
 
 /** An additive n-of-n key. */
 export function dealtKey(backend: Backend, n: number, rng: Rng, epoch = 7): DealtKey {
-  const signers = Array.from({ length: n }, (_, i) => partyIndex(i + 1))
+  const signers = indices(n)
   const ssid = rng(32) as SessionId
   const shares = signers.map(() => randomScalar(rng))
   const secret = shares.reduce((sum, s) => sum + s, 0n) % q
+  return dealtFrom(backend, { signers, ssid, shares, secret, threshold: n, epoch }, rng)
+}
+
+/** A Shamir t-of-n key. `signers` are all parties: a run picks t of them. */
+export function dealtThresholdKey(backend: Backend, threshold: number, n: number, rng: Rng): DealtKey {
+  const signers = indices(n)
+  const ssid = rng(32) as SessionId
+  const coefficients = Array.from({ length: threshold }, () => randomScalar(rng))
+  const shares = signers.map((i) => valueAt(coefficients, i))
+  return dealtFrom(backend, { signers, ssid, shares, secret: coefficients[0]!, threshold, epoch: 0 }, rng)
+}
+
+function indices(n: number): PartyIndex[] {
+  return Array.from({ length: n }, (_, i) => partyIndex(i + 1))
+}
+
+type Dealt = Pick<DealtKey, 'secret' | 'signers'> &
+  Pick<KeyShare, 'ssid' | 'threshold' | 'epoch'> & { readonly shares: readonly bigint[] }
+
+function dealtFrom(backend: Backend, dealt: Dealt, rng: Rng): DealtKey {
+  const { secret, signers, ssid, shares, threshold, epoch } = dealt
   const common = {
     keyId: rng(32) as KeyId,
     epoch,
     ssid,
-    threshold: n,
-    parties: n,
+    threshold,
+    parties: signers.length,
     publicKey: backend.encode(backend.mulBase(secret)),
     publicShares: shares.map((s) => backend.encode(backend.mulBase(s))),
     chainCode: rng(32),

@@ -6,6 +6,8 @@ import { seeded } from './rng.ts'
 
 export type KeygenOptions = {
   readonly parties?: number
+  /** all of the parties unless it says otherwise */
+  readonly threshold?: number
   /** of all randomness, and of the key id */
   readonly seed?: string
   readonly backend?: Backend
@@ -29,11 +31,14 @@ function identitySecret(i: number): Uint8Array {
   return seeded(`identity ${i}`)(32)
 }
 
-export function keygenSetup(self: number, { parties = 2, seed = 'keygen' }: KeygenOptions = {}): KeygenSetup {
+export function keygenSetup(
+  self: number,
+  { parties = 2, threshold = parties, seed = 'keygen' }: KeygenOptions = {},
+): KeygenSetup {
   return {
     keyId: keyId(seeded(seed).fork('key id')(32)),
     self: partyIndex(self),
-    threshold: parties,
+    threshold,
     identities: Array.from({ length: parties }, (_, i) => identityOf(i + 1)),
   }
 }

@@ -2,10 +2,11 @@ import { keyId, MAX_PARTIES, partyIndex, sessionId, UsageError } from '@tandem/r
 import type { Backend } from './math/backend.ts'
 import { concat, equalBytes, le32, split } from './math/bytes.ts'
 import type { Sha2 } from './math/hash.ts'
-import { decodePoint, POINT_BYTES, sumPoints } from './math/points.ts'
+import { decodePoint, POINT_BYTES } from './math/points.ts'
 import { decodeScalar } from './math/scalar.ts'
 import { directionOf } from './staging/pairing.ts'
 import { hideSecrets, type KeygenResult, type KeyShare, type PairSetup } from './share.ts'
+import { areSharesOf, isSharing } from './sharing.ts'
 
 // How a share rests. One encoding, of one length, per version; sealing (encryption and authentication) is the host's.
 // Source: docs/spec/storage.md.
@@ -64,7 +65,7 @@ export function decodeShare(backend: Backend, bytes: Uint8Array): KeyShare {
     identities: rows(points + n * POINT_BYTES, 32),
   })
   if (!equalBytes(magic, SHARE_MAGIC)) throw damaged('version')
-  if (share.threshold !== n || n < 2 || n > MAX_PARTIES || share.self > n) throw damaged('parties')
+  if (!isSharing(share) || n > MAX_PARTIES || share.self > n) throw damaged('parties')
   if (!shareHolds(backend, share)) throw damaged('share')
   return share
 }
@@ -124,10 +125,10 @@ export function decodeStage(backend: Backend, bytes: Uint8Array): Stage {
   return hideSecrets({ share, pairs })
 }
 
-/** The invariants of a share: `secret·G = X_self`, `Σ X_j = X`, and no point is the identity. */
+/** The invariants of a share: `secret·G = X_self`, the X_j are the points of shares of X, and none is the identity. */
 export function shareHolds(
   backend: Backend,
-  share: Pick<KeyShare, 'self' | 'secret' | 'publicKey' | 'publicShares'>,
+  share: Pick<KeyShare, 'self' | 'threshold' | 'secret' | 'publicKey' | 'publicShares'>,
 ): boolean {
   const secret = decodeScalar(share.secret)
   const X = decodePoint(backend, share.publicKey)
@@ -135,7 +136,7 @@ export function shareHolds(
   const own = shares[share.self - 1]
   if (!secret || X === undefined || own === undefined) return false
   if (!shares.every((P) => P !== undefined)) return false
-  return backend.equal(backend.mulBase(secret), own) && backend.equal(sumPoints(backend, shares), X)
+  return backend.equal(backend.mulBase(secret), own) && areSharesOf(backend, share.threshold, X, shares)
 }
 
 function shareBytes(n: number): number {

@@ -2,7 +2,8 @@ import type { KeyId, PartyIndex, SessionId } from '@tandem/rounds'
 
 /**
  * One party's share of a key in one epoch. The long-lived part: what a backup may hold.
- * Invariants: `secret·G = publicShares[self−1]`, Σ publicShares = publicKey (additive), none of them the identity.
+ * Invariants: `secret·G = publicShares[self−1]`, none of them the identity; they add up to publicKey where t = n, and lie on
+ * one polynomial of degree t−1 with publicKey at 0 where t < n.
  */
 export type KeyShare = {
   readonly keyId: KeyId

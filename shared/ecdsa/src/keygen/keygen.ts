@@ -6,7 +6,7 @@ import { stageInRounds } from '../staging/staging-rounds.ts'
 import type { StagingDeps } from '../staging/staging-session.ts'
 
 /**
- * A new key for n parties, all of whom will sign: four rounds, no share travels, and every pair is set up both ways.
+ * A new key for n parties, any t of whom will sign: four rounds, and every pair is set up both ways.
  *
  * Yields one `store` entry named `stage` before the acknowledgement leaves: its bytes are {@link encodeStage} of share
  * and pairs. The key is complete when this returns; when it comes into force is the service's commit.

@@ -14,6 +14,8 @@ export type DlogStatement = {
   readonly prover: number
   /** A, 33 bytes */
   readonly A: Uint8Array
+  /** A_1, …, 33 bytes each, where A = A_0 is the constant of a polynomial: bound to the proof, not proven */
+  readonly higher: readonly Uint8Array[]
 }
 
 /** Schnorr's proof, T = k·G, z = k + e·a, with the challenge from a hash. Source: docs/spec/keygen.md, round 2. */
@@ -36,6 +38,6 @@ export function verifyDlog(backend: Backend, statement: DlogStatement, proof: Ui
   return backend.equal(backend.mulBase(z), backend.add(T, backend.mulPublic(A, e)))
 }
 
-function challenge(backend: Backend, { ssid, prover, A }: DlogStatement, T: Uint8Array): bigint {
-  return H2S(backend, 'kg/pok', ssid, le16(prover), A, T)
+function challenge(backend: Backend, { ssid, prover, A, higher }: DlogStatement, T: Uint8Array): bigint {
+  return H2S(backend, 'kg/pok', ssid, le16(prover), A, ...higher, T)
 }

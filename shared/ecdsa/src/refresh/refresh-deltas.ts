@@ -3,14 +3,14 @@ import type { Point } from '../math/backend.ts'
 import { concat, equalBytes, le16, split } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
 import { decodePoint, POINT_BYTES } from '../math/points.ts'
-import { decodeScalar, fromBytesBE, mod, randomScalar, toBytes32 } from '../math/scalar.ts'
+import { decodeScalar, fromBytesBE, randomScalar, toBytes32 } from '../math/scalar.ts'
 import type { RefreshSession } from './refresh-session.ts'
-import { hideSecrets, type KeyShare } from '../share.ts'
-import { shareHolds } from '../share-codec.ts'
+import { successorOf } from './refresh-successor.ts'
+import type { KeyShare } from '../share.ts'
 import { type ByParty, inOrder, mapEach, type Round1, withOwn } from '../staging/staging-messages.ts'
 import type { Commitment, Opening } from '../staging/staging-rounds.ts'
 
-// i moves δ_{i→j} from its share to j's, for every j: the sum stays. D_{i→j} = δ_{i→j}·G is published, so that all can
+// t = n: i moves δ_{i→j} from its share to j's, for every j: the sum stays. D_{i→j} = δ_{i→j}·G is published, so that all can
 // follow the public shares. Source: docs/spec/refresh.md.
 
 /** D_{i→j} for every j but i, ascending, 33 bytes each. */
@@ -91,20 +91,11 @@ function successor(
   moves: readonly { readonly received: Uint8Array; readonly given: Uint8Array }[],
   all: ByParty<Pick<Dealt, 'published'>>,
 ): KeyShare {
-  const { backend, share, self, epoch, secrets } = session
-  const { publicKey, chainCode } = share
-  const balance = moves.reduce((sum, move) => sum + fromBytesBE(move.received) - fromBytesBE(move.given), 0n)
-  const secret = toBytes32(mod(fromBytesBE(share.secret) + balance))
-  secrets.lasting.push(secret)
-
-  const points = movedPoints(session, all)
-  if (points.some((P) => backend.isIdentity(P))) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
-  const publicShares = points.map((P) => backend.encode(P))
-  const sound = shareHolds(backend, { self, secret, publicKey, publicShares })
-  if (!sound) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
-  const seen = inOrder(all, ({ published }) => published).flat()
-  const conf = TH(backend, 'rf/conf', rsid, ...seen, publicKey, ...publicShares, chainCode)
-  return hideSecrets({ ...share, epoch, ssid: rsid, secret, publicShares, conf })
+  return successorOf(session, rsid, {
+    balance: moves.reduce((sum, move) => sum + fromBytesBE(move.received) - fromBytesBE(move.given), 0n),
+    points: movedPoints(session, all),
+    published: inOrder(all, ({ published }) => published).flat(),
+  })
 }
 
 /** X_i′ = X_i + Σ_j (D_{j→i} − D_{i→j}) */

@@ -15,6 +15,7 @@ import { fromBytesBE, mod } from '../math/scalar.ts'
 import type { AliceState, BobState } from '../multiply/rvole.ts'
 import type { OpenPair } from '../pair.ts'
 import type { KeyShare } from '../share.ts'
+import { weightOf } from '../sharing.ts'
 
 /** Who signs, in one run. Every signer must hold the same. */
 export type SigningSession = {
@@ -101,16 +102,10 @@ export function directionId(run: SigningRun, alice: PartyIndex, bob: PartyIndex)
  * what a failed run reveals about it says nothing about s_i. Spec: sign, round 2.
  */
 export function sessionShare({ backend, key, signers, self, peers, sid }: SigningRun): bigint {
-  let sk = weight(self, signers, key.share) * fromBytesBE(key.share.secret)
+  let sk = weightOf(key.share, self, signers) * fromBytesBE(key.share.secret)
   for (const { peer, zeroSeed } of peers) {
     const zeta = H2S(backend, 'zero', sid, zeroSeed)
     sk += self < peer ? zeta : -zeta
   }
   return mod(sk)
-}
-
-/** w_i(S): what party i's share counts when exactly S signs. Additive shares count as they are. */
-function weight(_i: PartyIndex, _signers: readonly PartyIndex[], share: KeyShare): bigint {
-  if (share.threshold !== share.parties) throw new UsageError('shares of t < n are not supported')
-  return 1n
 }
