@@ -3,6 +3,7 @@ import { le32 } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
 import { POINT_BYTES } from '../math/points.ts'
 import type { KeyShare } from '../share.ts'
+import { isAdditive, isSharing, type Sharing } from '../sharing.ts'
 import type { StagingDeps, StagingSession } from '../staging/staging-session.ts'
 
 /** What the parties agreed on before they met. */
@@ -19,8 +20,8 @@ const LAST_EPOCH = 0xffff_ffff
 
 /** @throws {UsageError} if the setup is not one every honest party could have */
 export function openRefresh({ share, stageId }: RefreshSetup, deps: StagingDeps): RefreshSession {
-  const { self, threshold, parties, identities, publicKey, publicShares, chainCode } = share
-  if (threshold !== parties) throw new UsageError('only additive shares exist: all parties must sign')
+  const { self, parties, identities, publicKey, publicShares, chainCode } = share
+  if (!isSharing(share)) throw new UsageError('a threshold is at least two and at most n')
   if (stageId.length !== 32) throw new UsageError('a stage id is 32 bytes')
   if (share.epoch >= LAST_EPOCH) throw new UsageError('the key is out of epochs')
   const epoch = share.epoch + 1
@@ -35,7 +36,12 @@ export function openRefresh({ share, stageId }: RefreshSetup, deps: StagingDeps)
     share,
     identities,
     peers: everyone.filter((j) => j !== self),
-    openingBytes: POINT_BYTES * (parties - 1) + 32,
+    openingBytes: POINT_BYTES * publishedOf(share) + 32,
     secrets: { ephemeral: [], lasting: [] },
   }
+}
+
+/** Points a dealer publishes: a D for every other party, or the coefficients of a polynomial but its constant. */
+function publishedOf(sharing: Sharing): number {
+  return (isAdditive(sharing) ? sharing.parties : sharing.threshold) - 1
 }

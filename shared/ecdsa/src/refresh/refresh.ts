@@ -1,7 +1,9 @@
 import type { Protocol } from '@tandem/rounds'
 import { dealDeltas } from './refresh-deltas.ts'
+import { dealPolynomial } from './refresh-polynomial.ts'
 import { openRefresh, type RefreshSetup } from './refresh-session.ts'
 import type { KeygenResult } from '../share.ts'
+import { isAdditive } from '../sharing.ts'
 import { stageInRounds } from '../staging/staging-rounds.ts'
 import type { StagingDeps } from '../staging/staging-session.ts'
 
@@ -18,5 +20,5 @@ import type { StagingDeps } from '../staging/staging-session.ts'
  */
 export function* refresh(setup: RefreshSetup, deps: StagingDeps): Protocol<KeygenResult> {
   const session = openRefresh(setup, deps)
-  return yield* stageInRounds(session, () => dealDeltas(session))
+  return yield* stageInRounds(session, () => (isAdditive(setup.share) ? dealDeltas(session) : dealPolynomial(session)))
 }
