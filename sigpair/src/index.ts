@@ -23,14 +23,19 @@ export { type Intended, verifyIntent } from './keys/intent.ts'
 export { authenticate, type AuthDeps, type TrustedService } from './internal/internal-auth.ts'
 export { type InternalDeps, internalRoutes, readinessChecks } from './internal/internal-http.ts'
 export { type KeyView, type LoadedKey, loadForSigning, readKey, type ReadyKey, readyKey } from './keys/key-status.ts'
+export { openShare } from './keys/epoch-key.ts'
+export { beginKeygen, commitStage, failKeygen } from './keys/key-store.ts'
+export { finishRetirements, noteRetirements, retireEpoch } from './keys/retire.ts'
+export { beginEpoch, type NewEpoch, type Refreshable, refreshable } from './keys/stage-begin.ts'
+export { abortOpened, abortStage, commitReceipt, readStage, type ReceiptDeps } from './keys/stage-fate.ts'
 export {
-  beginKeygen,
-  commitStage,
+  backUpStaged,
   completeStage,
-  failKeygen,
+  type MadeBackup,
   type StagedKey,
+  type StageName,
   stageKey,
-} from './keys/key-store.ts'
+} from './keys/stage-store.ts'
 export { createKms, type Kms, type KmsOptions } from './seal/kms.ts'
 export { openCheck, passCheck, poison, recordFailure, strike } from './keys/pair-store.ts'
 export {
@@ -44,10 +49,14 @@ export {
 } from './keys/presignature-store.ts'
 export { DEVICE, SIGPAIR } from './parties.ts'
 export type {
+  BackupRecord,
+  DeviceName,
   EpochRecord,
+  ExportRecord,
   KeyRecord,
   PairRecord,
   PresignatureRecord,
+  RestoreRecord,
   RunRecord,
   Sealed,
   SessionRecord,
@@ -62,4 +71,4 @@ export {
   storeSignature,
 } from './sign/session-store.ts'
 export { type CompleteSignature, completeSession, type OnlineJob, type Signed } from './sign/sign-session.ts'
-export { keyAt, type PairName, pairAt, presignatureAt, runAt, sessionAt, type Stores } from './stores.ts'
+export { backupAt, keyAt, type PairName, pairAt, presignatureAt, runAt, sessionAt, type Stores } from './stores.ts'

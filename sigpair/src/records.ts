@@ -1,3 +1,4 @@
+import type { ServerKey } from '@tandem/ecdsa'
 import type { UnsignedTx } from '@tandem/wire'
 import type { SealContext } from './seal/seal.ts'
 
@@ -29,26 +30,96 @@ export type EpochRecord = {
   readonly chainCode: Uint8Array
   /** acknowledgements of both parties over conf; the device's is empty until it arrived */
   readonly certificate: readonly Uint8Array[]
-  /** the encoded KeyShare */
+  /** the encoded KeyShare, under the epoch key of its pair and then under KMS. Source: docs/spec/storage.md 2.6 */
   readonly share: Sealed
 }
 
-/** parties/keys/{keyId hex}. Expires after PENDING_MS unless committed. */
-export type KeyRecord = {
+/** A device, as tickets name it; 0x-hex. */
+export type DeviceName = { readonly identity: string; readonly exchange: string }
+
+/**
+ * parties/keys/{keyId hex}. Expires after PENDING_MS unless committed. `current`, `begun` and `stage` are the staged commit's
+ * and change by its rules alone. Source: docs/spec/refresh.md, section 3.
+ */
+export type KeyRecord = ServerKey<EpochRecord> & {
   readonly keyId: string
   /** the user, as `issuer|subject` */
   readonly owner: string
-  readonly device: { readonly identity: string; readonly exchange: string }
+  readonly device: DeviceName
   /** SUSPENDED, STALE and FROZEN are facts of the pair record, not of this one */
   readonly status: 'PENDING' | 'READY' | 'ERROR' | 'DELETED'
-  readonly current: EpochRecord | null
-  /** `complete` once the device's acknowledgement is stored and the rehearsal signature phase held */
-  readonly stage: (EpochRecord & { readonly complete: boolean }) | null
+  /** of the dialogue whose stage is begun or stored; null when neither is there */
+  readonly opened: StageOpened | null
   /** raised by the commit and by every prepared session; shows a restore of an older copy, see docs/spec/storage.md 4 */
   readonly uses: number
   /** times are ms since 1970 */
   readonly createdAt: number
+  /** when a key that did not sign was put right by a refresh, within the last REPAIR_WINDOW_MS */
+  readonly repairs: readonly number[]
+  /** for backups of Sigpair's share; 33 bytes, lower-case 0x-hex */
+  readonly recoveryKey: EnrolledRecoveryKey
+  /** at most one at a time */
+  readonly restore: RestoreRecord | null
+  /** asked for and neither cancelled nor past */
+  readonly exports: readonly ExportRecord[]
+  /** when Sigpair's share left it for the first time; for ever */
+  readonly exportedAt: number | null
 }
+
+/** Who opened a dialogue that stages an epoch. */
+export type StageOpened = {
+  readonly at: number
+  /** party 1 of the epoch it stages */
+  readonly device: DeviceName
+  /** the restore it belongs to: only that one's commit may put the stage in force */
+  readonly restoreId: string | null
+}
+
+export type EnrolledRecoveryKey = {
+  readonly current: string | null
+  /** in force from `notBefore` on */
+  readonly pending: { readonly encryptionKey: string; readonly notBefore: number } | null
+}
+
+/** Somebody has proven to hold the device's share and asks to take part with it. Source: docs/spec/flows.md 12.1. */
+export type RestoreRecord = {
+  readonly restoreId: string
+  readonly reason: 'device-lost' | 'server-lost'
+  /** the device that will be enrolled */
+  readonly device: DeviceName
+  readonly requestedAt: number
+  readonly notBefore: number
+  readonly expiresAt: number
+}
+
+/** Source: docs/spec/flows.md 11. */
+export type ExportRecord = {
+  readonly exportId: string
+  /** X25519, 32 bytes as 0x-hex */
+  readonly encryptionKey: string
+  readonly notBefore: number
+  readonly expiresAt: number
+  readonly confirmedAt: number | null
+}
+
+/** parties/backups/{keyId}:{ssid hex}:{recoveryKey}: one epoch and one recovery key have one backup. */
+export type BackupRecord = {
+  readonly keyId: string
+  readonly epoch: number
+  readonly recoveryKey: string
+  readonly backupId: string
+  /** what the owner's intent confirms at a commit */
+  readonly hash: Uint8Array
+  /** encrypted to the owner, for whom it is readable and for nobody else. Source: docs/spec/backup.md 1.5 */
+  readonly ciphertext: Uint8Array
+  readonly createdAt: number
+}
+
+/** parties/stages/{keyId}: a stage of a committed key is open; for the sweep, which aborts the old ones. */
+export type OpenStageRecord = { readonly keyId: string; readonly stageId: Uint8Array; readonly openedAt: number }
+
+/** parties/retirements/{keyId}:{ssid hex}: written with the change that makes an epoch dead, gone once it is erased. */
+export type RetirementRecord = { readonly keyId: string; readonly epoch: number; readonly ssid: Uint8Array }
 
 /** parties/sessions/{sessionId}: what is to be signed, fixed before anything is signed. */
 export type SessionRecord = {
@@ -66,6 +137,8 @@ export type SessionRecord = {
   readonly rhoS: Uint8Array
   /** r ‖ s ‖ recovery id once signed; answered again to every repetition */
   readonly signature: Uint8Array | null
+  /** given up before it was signed: it never is */
+  readonly cancelled?: true
   /** the key's use counter when this was prepared */
   readonly use: number
   readonly expiresAt: number
@@ -85,7 +158,8 @@ export type PairRecord = {
   readonly keyId: string
   readonly epoch: number
   readonly ssid: Uint8Array
-  readonly status: 'ACTIVE' | 'POISONED' | 'STALE' | 'SUSPENDED'
+  /** RETIRED: its epoch is dead, and everything secret of it erased */
+  readonly status: 'ACTIVE' | 'POISONED' | 'STALE' | 'SUSPENDED' | 'RETIRED'
   /** OT checks begun and passed; see docs/spec/abort.md */
   readonly opened: number
   readonly passed: number
@@ -99,6 +173,8 @@ export type PairRecord = {
   readonly uses: number
   /** the encoded PairSetup; null once poisoned */
   readonly setup: Sealed | null
+  /** 32 bytes without which the epoch's share does not open; outlives the setup, for a repair; null once retired */
+  readonly epochKey: Sealed | null
 }
 
 /** presignatures/runs/{keyId}:{ssid hex}:{run hex}: exists from the moment the run's check was opened. */

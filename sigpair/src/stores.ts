@@ -1,10 +1,13 @@
 import { type Ref, ref, type Store } from '@tandem/store'
-import { toHex } from '@tandem/wire'
+import { type RotationRecord, toHex } from '@tandem/wire'
 import type {
+  BackupRecord,
   IntentRecord,
   KeyRecord,
+  OpenStageRecord,
   PairRecord,
   PresignatureRecord,
+  RetirementRecord,
   RunRecord,
   SealedIdentity,
   SessionRecord,
@@ -24,6 +27,12 @@ export type Stores = {
 /** Names a pair: a key id (0x-hex, lower case) and the run that set the pair up (32 bytes). */
 export type PairName = { readonly keyId: string; readonly ssid: Uint8Array }
 
+export const BACKUPS = 'backups'
+export const OPEN_STAGES = 'stages'
+export const RETIREMENTS = 'retirements'
+export const RUNS = 'runs'
+export const PRESIGNATURES = 'presignatures'
+
 export const keyAt = (keyId: string): Ref<KeyRecord> => ref('keys', keyId.toLowerCase())
 
 export const sessionAt = (sessionId: string): Ref<SessionRecord> => ref('sessions', sessionId)
@@ -31,13 +40,26 @@ export const sessionAt = (sessionId: string): Ref<SessionRecord> => ref('session
 export const intentAt = (keyId: string, nonce: string): Ref<IntentRecord> =>
   ref('intents', `${keyId}:${nonce}`.toLowerCase())
 
+/** @param recoveryKey 33 bytes as 0x-hex */
+export const backupAt = ({ keyId, ssid }: PairName, recoveryKey: string): Ref<BackupRecord> =>
+  ref(BACKUPS, `${keyId}:${toHex(ssid)}:${recoveryKey}`.toLowerCase())
+
+export const openStageAt = (keyId: string): Ref<OpenStageRecord> => ref(OPEN_STAGES, keyId.toLowerCase())
+
+export const retirementAt = ({ keyId, ssid }: PairName): Ref<RetirementRecord> =>
+  ref(RETIREMENTS, `${keyId.toLowerCase()}:${toHex(ssid)}`)
+
+/** parties/rotations/{keyId}:{epoch, 10 digits}: signed when the epoch came into force, never changed. */
+export const rotationAt = (keyId: string, epoch: number): Ref<RotationRecord> =>
+  ref('rotations', `${keyId.toLowerCase()}:${String(epoch).padStart(10, '0')}`)
+
 export const identityAt = (): Ref<SealedIdentity> => ref('meta', 'identity')
 
 export const pairAt = ({ keyId, ssid }: PairName): Ref<PairRecord> =>
   ref('pairs', `${keyId.toLowerCase()}:${toHex(ssid)}`)
 
 export const runAt = ({ keyId, ssid }: PairName, run: Uint8Array): Ref<RunRecord> =>
-  ref('runs', `${keyId.toLowerCase()}:${toHex(ssid)}:${toHex(run)}`)
+  ref(RUNS, `${keyId.toLowerCase()}:${toHex(ssid)}:${toHex(run)}`)
 
 export const presignatureAt = (keyId: string, id: string): Ref<PresignatureRecord> =>
-  ref('presignatures', `${keyId.toLowerCase()}:${id.toLowerCase()}`)
+  ref(PRESIGNATURES, `${keyId.toLowerCase()}:${id.toLowerCase()}`)

@@ -87,12 +87,11 @@ export async function dealWallet(sigpair: Pick<TestSigpair, 'stores'>, device = 
   const dealt = dealtKey(fast, 2, rng, 0)
   const { share, pairs } = dealt.keys.get(DEVICE)!
   const keyId = toHex(share.keyId)
-  const stageId = rng(32)
   const theirs = { share: dealt.keys.get(SIGPAIR)!.share, pairs: dealt.setups.get(SIGPAIR)! }
-  await beginKeygen(stores, { keyId, owner: OWNER, device: device.cnf })
+  const { stageId } = await beginKeygen(stores, rng, { keyId, owner: OWNER, device: device.cnf })
   await stageKey(stores, { stageId, ...theirs, certificate: [] })
   const ack = device.sign(ackMessage(noble, 'keygen', share.conf, DEVICE))
-  await completeStage(stores, keyId, stageId, [ack, new Uint8Array(64)])
+  await completeStage(stores, { keyId, stageId, epoch: 0 }, [ack, new Uint8Array(64)])
   await commit(stores, keyId, stageId)
   return { device, keyId, key: { share, pairs }, pair: { keyId, ssid: share.ssid, epoch: 0 } }
 }

@@ -82,7 +82,7 @@ describe('the rehearsal', () => {
     const { end, keyId, sent } = await lie(inRound('presign', 1, (body) => flip(body, OFFER.u, 0)))
     expect(end).toMatchObject(aborted)
     expect((await viewOf(keyId)).status).toBe('ERROR')
-    expect(await pairOf(keyId, sent)).toMatchObject({ status: 'POISONED', setup: null, opened: 1, passed: 0 })
+    expect(await pairOf(keyId, sent)).toMatchObject({ status: 'RETIRED', setup: null, epochKey: null, opened: 1, passed: 0 })
   })
 })
 
@@ -117,7 +117,7 @@ describe('a key that nobody is to blame for stays PENDING', () => {
     await expect(playKeygen(talk, device, keyId)).rejects.toThrow()
     const { key, status } = await viewOf(keyId)
     expect({ status, current: key.current }).toEqual({ status: 'PENDING', current: null })
-    expect(key.stage?.complete ?? false).toBe(false)
+    expect(key.stage?.acknowledged ?? false).toBe(false)
   })
 })
 
@@ -127,5 +127,5 @@ test('a stage whose device never said that it stored its half is not complete', 
   const talk = await dial(sigpair, { device, keyId }, { op: 'keygen' })
   await playKeygen(talk, device, keyId)
   talk.leave()
-  expect((await viewOf(keyId)).key.stage).toMatchObject({ complete: false })
+  expect((await viewOf(keyId)).key.stage).toMatchObject({ acknowledged: false })
 })

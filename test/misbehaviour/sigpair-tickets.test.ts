@@ -109,7 +109,7 @@ describe('a ticket buys nothing', () => {
   })
 
   test('for a key that was begun before', async () => {
-    await beginKeygen(sigpair.stores, { keyId: ours.keyId, owner: OWNER, device: device.cnf })
+    await beginKeygen(sigpair.stores, rng, { keyId: ours.keyId, owner: OWNER, device: device.cnf })
     await expect(knock(await sigpair.ticket(ours))).rejects.toMatchObject(closedWith('KEY_BUSY'))
   })
 })
@@ -137,7 +137,7 @@ describe('a ticket for a key buys nothing', () => {
 
   test('for a key that nobody has committed', async () => {
     const keyId = newKeyId()
-    await beginKeygen(sigpair.stores, { keyId, owner: OWNER, device: wallet.device.cnf })
+    await beginKeygen(sigpair.stores, rng, { keyId, owner: OWNER, device: wallet.device.cnf })
     await expect(presign({ keyId })).rejects.toMatchObject(closedWith('KEY_PENDING'))
   })
 

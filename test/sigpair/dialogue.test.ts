@@ -17,7 +17,7 @@ test('a device and Sigpair generate a key, prove it, and leave it PENDING and co
   const keyId = newKeyId()
   const talk = await dial(sigpair, { device, keyId }, { op: 'keygen' })
   const { share } = await playKeygen(talk, device, keyId)
-  expect((await readKey(sigpair.stores, keyId))!.key.stage!.complete).toBe(false)
+  expect((await readKey(sigpair.stores, keyId))!.key.stage!.acknowledged).toBe(false)
   talk.stored()
 
   expect(await talk.done()).toEqual({})
@@ -25,7 +25,7 @@ test('a device and Sigpair generate a key, prove it, and leave it PENDING and co
   const { key, status } = (await readKey(sigpair.stores, keyId))!
   expect(status).toBe('PENDING')
   expect(key).toMatchObject({ owner: 'https://issuer.test|alice', device: device.cnf, current: null })
-  expect(key.stage).toMatchObject({ complete: true, publicKey: share.publicKey, conf: share.conf })
+  expect(key.stage).toMatchObject({ acknowledged: true, held: { publicKey: share.publicKey, conf: share.conf } })
   expect(await pairOf({ keyId, ssid: share.ssid })).toMatchObject({ opened: 1, passed: 1, stock: [] })
 })
 

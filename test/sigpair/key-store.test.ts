@@ -70,7 +70,7 @@ test('what rests is small and shows neither share nor seeds', async () => {
   await stage(world, key)
   const record = (await world.stores.parties.get(keyAt(key.keyId)))!.data
   const pair = (await world.stores.presignatures.get(pairAt(key.pair)))!.data
-  const { share } = record.stage!
+  const { share } = record.stage!.held
   expect(share.ciphertext.length + pair.setup!.ciphertext.length).toBeLessThan(12_000)
   expect(Buffer.from(share.ciphertext).includes(Buffer.from(key.shares[1]!.secret))).toBe(false)
   expect(Buffer.from(pair.setup!.ciphertext).includes(Buffer.from(key.pairs[0]!.zeroSeed))).toBe(false)
@@ -79,7 +79,7 @@ test('what rests is small and shows neither share nor seeds', async () => {
 test('a key id is generated once: busy while pending, forbidden afterwards, absent to others', async () => {
   await begin(world, key)
   await expect(begin(world, key)).rejects.toMatchObject({ code: 'KEY_BUSY' })
-  const foreign = beginKeygen(world.stores, { ...key, owner: 'https://issuer.test|mallory' })
+  const foreign = beginKeygen(world.stores, world.rng, { ...key, owner: 'https://issuer.test|mallory' })
   await expect(foreign).rejects.toMatchObject({ code: 'NOT_FOUND' })
 
   await failKeygen(world.stores, key.keyId)
@@ -124,7 +124,7 @@ test('a key has one stage: a second is refused, whatever it holds', async () => 
   const share = { ...another.shares[1]!, keyId: key.shares[1]!.keyId }
   const second = stageKey(world.stores, { stageId: world.rng(32), share, pairs: another.pairs, certificate: [] })
   await expect(second).rejects.toMatchObject({ code: 'KEY_BUSY' })
-  expect((await world.stores.parties.get(keyAt(key.keyId)))!.data.stage!.stageId).toEqual(key.stageId)
+  expect((await world.stores.parties.get(keyAt(key.keyId)))!.data.stage!.held.stageId).toEqual(key.stageId)
 })
 
 test('nothing is staged under a key that was not begun', async () => {
@@ -143,7 +143,7 @@ test('K10 L10 only the acknowledgement of the enrolled device over this key comp
     new Uint8Array(),
   ]
   for (const bad of wrong) {
-    const completed = completeStage(world.stores, key.keyId, key.stageId, [bad, new Uint8Array(64)])
+    const completed = completeStage(world.stores, { ...key, epoch: 0 }, [bad, new Uint8Array(64)])
     await expect(completed).rejects.toMatchObject({ code: 'PROTOCOL_ABORTED' })
   }
   await expect(commit()).rejects.toMatchObject({ code: 'KEY_PENDING' })

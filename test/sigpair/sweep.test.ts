@@ -27,7 +27,7 @@ test('a key nobody committed leaves the disk, its sealed share and its pair too'
   const key = testKey(world.rng)
   await begin(world, key)
   await stage(world, key)
-  const share = (await world.stores.parties.get(keyAt(key.keyId)))!.data.stage!.share
+  const share = (await world.stores.parties.get(keyAt(key.keyId)))!.data.stage!.held.share
   const trace = Buffer.from(share.ciphertext).toString('base64').slice(0, 40)
 
   world.clock.now += limits.PENDING_MS

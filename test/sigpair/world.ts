@@ -96,8 +96,8 @@ export function testKey(rng: SeededRng): TestKey {
   return { ...testDevice(rng), keyId: pair.keyId, owner: OWNER, stageId: rng(32), secret, shares, pairs, pair }
 }
 
-export async function begin({ stores }: Pick<World, 'stores'>, { keyId, owner, device }: TestKey) {
-  return beginKeygen(stores, { keyId, owner, device })
+export async function begin({ stores }: Pick<World, 'stores'>, { keyId, owner, device, stageId }: TestKey) {
+  return beginKeygen(stores, () => stageId, { keyId, owner, device })
 }
 
 /** Sigpair's side of a generation up to its acknowledgement. */
@@ -111,7 +111,7 @@ export function acknowledge({ shares, sign: signed }: TestKey): Uint8Array {
 }
 
 export async function complete({ stores }: Pick<World, 'stores'>, key: TestKey): Promise<void> {
-  await completeStage(stores, key.keyId, key.stageId, [acknowledge(key), new Uint8Array(64)])
+  await completeStage(stores, { ...key, epoch: 0 }, [acknowledge(key), new Uint8Array(64)])
 }
 
 export function intentFor(world: World, { keyId, sign: signed }: TestKey, body: object): Intent {

@@ -22,6 +22,7 @@ export const DATABASES = {
     recovery: 'wanted',
     collections: [
       'audit-outbox',
+      'backups',
       'batches',
       'event-heads',
       'events',
@@ -30,8 +31,11 @@ export const DATABASES = {
       'meta',
       'policy-marks',
       'relayed-events',
+      'retirements',
+      'rotations',
       'sessions',
       'spent-tokens',
+      'stages',
     ],
   },
   presignatures: {

@@ -76,5 +76,6 @@ export function createPool(options: PoolOptions): Pool {
 /** Transferred, not copied: afterwards this thread holds no share. */
 function secretsOf(job: Job): ArrayBuffer[] {
   if (job.op === 'keygen') return []
-  return [job.key.share, job.key.pair].map((bytes) => bytes.buffer as ArrayBuffer)
+  const secrets = job.op === 'refresh' ? [job.share] : [job.key.share, job.key.pair]
+  return secrets.map((bytes) => bytes.buffer as ArrayBuffer)
 }

@@ -25,9 +25,11 @@ export type Entry =
   | JournalEntry
   /** a finished presignature, encoded */
   | { readonly entry: 'presignature'; readonly id: Uint8Array; readonly bytes: Uint8Array }
+  /** the new backup of our share: 16 528 bytes, and no secret of ours to anybody but the owner */
+  | { readonly entry: 'backup'; readonly bytes: Uint8Array }
 
 /** What one dialogue computes. */
-export type Job = (KeygenJob | PresignJob | SignJob) & {
+export type Job = (KeygenJob | RefreshJob | PresignJob | SignJob) & {
   /** a device that is silent for longer in one round ends the run */
   readonly roundMs: number
 }
@@ -42,6 +44,20 @@ export type KeygenJob = {
   readonly identityKey: KeyObject
   /** sigid of the rehearsal */
   readonly rehearsal: SessionId
+}
+
+/** New shares of a key, rehearsed as a new key is, and a backup of ours for its owner. */
+export type RefreshJob = {
+  readonly op: 'refresh'
+  /** our encoded share of the epoch to be replaced, alone in its buffer as in {@link KeyBytes} */
+  readonly share: Uint8Array
+  /** Ed25519 identities of the new epoch in index order: a restored device brings another */
+  readonly identities: readonly Uint8Array[]
+  readonly identityKey: KeyObject
+  /** 32 bytes; also the sigid of the rehearsal */
+  readonly stageId: SessionId
+  /** the owner's encryption key, 33 bytes; null where none is enrolled */
+  readonly recoveryKey: Uint8Array | null
 }
 
 export type PresignJob = {
@@ -63,7 +79,7 @@ export type KeyBytes = { readonly share: Uint8Array; readonly pair: Uint8Array }
 
 /** How a computation ended. */
 export type Ending =
-  /** keygen: the acknowledgements of both parties; otherwise empty */
+  /** keygen and refresh: the acknowledgements of both parties; otherwise empty */
   | { readonly status: 'done'; readonly certificate: readonly Uint8Array[] }
   | { readonly status: 'aborted'; readonly abort: AbortFacts }
   /** our own failure, for the log */

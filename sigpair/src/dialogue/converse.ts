@@ -4,7 +4,7 @@ import { WireError } from '@tandem/wire'
 import type { Link } from './link.ts'
 import type { Operation } from './operation.ts'
 import type { Pool } from '../compute/pool.ts'
-import type { AbortFacts } from '../compute/port-messages.ts'
+import type { AbortFacts, Entry, Job } from '../compute/port-messages.ts'
 import { startTask, type Task } from '../compute/task.ts'
 
 export type Computing = { readonly pool: Pool; readonly log: Log }
@@ -30,7 +30,32 @@ export async function converse(
   operation: Operation,
   deadline: AbortSignal,
 ): Promise<void> {
-  const task = startTask(pool, operation.job, { send: device.send, record: operation.record })
+  try {
+    const job = typeof operation.job === 'function' ? operation.job(await opened(device, deadline)) : operation.job
+    await compute({ pool, log }, device, { ...operation, job }, deadline)
+  } finally {
+    device.end()
+  }
+}
+
+/** What the device's owner has opened, which comes before everything else. */
+async function opened(device: Link, deadline: AbortSignal): Promise<Uint8Array> {
+  const heard = await before(deadline, device.hear(), 'Round 0')
+  if (heard.said !== 'share') throw new WireError('FRAME_INVALID', 'out of turn')
+  return heard.opened
+}
+
+async function compute(
+  { pool, log }: Computing,
+  device: Link,
+  operation: Operation & { readonly job: Job },
+  deadline: AbortSignal,
+): Promise<void> {
+  const record = async (entry: Entry) => {
+    await operation.record(entry)
+    if (entry.entry === 'backup') device.sayBackup(entry.bytes)
+  }
+  const task = startTask(pool, operation.job, { send: device.send, record })
   const stored = hearOut(device, task)
   // A device that misbehaves or leaves ends the computation; what it did is thrown below.
   stored.catch(task.cancel)
@@ -44,11 +69,10 @@ export async function converse(
       if (abort.code === 'CANCELLED' && !deadline.aborted) await stored
       throw shownAbort(abort)
     }
-    await before(deadline, stored)
+    await before(deadline, stored, 'Acknowledgement')
     device.sayDone(await operation.finish(ending.certificate))
   } finally {
     deadline.removeEventListener('abort', task.cancel)
-    device.end()
   }
 }
 
@@ -57,6 +81,7 @@ async function hearOut(device: Link, task: Task): Promise<void> {
   for (let heard = 1; ; heard++) {
     const frame = await device.hear()
     if (frame.said === 'stored') return
+    if (frame.said === 'share') throw new WireError('FRAME_INVALID', 'out of turn')
     if (heard > task.sent() + MAX_AHEAD) throw new WireError('FRAME_INVALID', 'out of turn')
     task.deliver(frame.message)
   }
@@ -82,11 +107,11 @@ function shownAbort(abort: AbortFacts): WireError {
   return new WireError('PROTOCOL_ABORTED', undefined, { cause: abort })
 }
 
-/** The device's last word, if it comes in time. */
-async function before<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
+/** What the device says, if it comes in time. */
+async function before<T>(deadline: AbortSignal, work: Promise<T>, what: string): Promise<T> {
   let give: () => void = () => {}
   const late = new Promise<never>((_, reject) => {
-    give = () => reject(new WireError('MPC_SIGNING_FAILED', 'Acknowledgement timeout'))
+    give = () => reject(new WireError('MPC_SIGNING_FAILED', `${what} timeout`))
     if (deadline.aborted) give()
     deadline.addEventListener('abort', give, { once: true })
   })

@@ -1,16 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { decodeStage } from '@tandem/ecdsa'
 import { keyId, sessionId } from '@tandem/rounds'
 import { fromHex, toHex, WireError } from '@tandem/wire'
-import { arithmetic } from '../compute/arithmetic.ts'
-import { erase, eraseStage } from '../compute/erase.ts'
-import { beginKeygen, completeStage, failKeygen, stageKey } from '../keys/key-store.ts'
-import { type Open, recordCheck } from './operation.ts'
+import { beginKeygen, failKeygen } from '../keys/key-store.ts'
 import { poison } from '../keys/pair-store.ts'
-import type { Stores } from '../stores.ts'
-
-/** Runs that end without a verdict on anybody: the key stays PENDING and expires. */
-const UNDECIDED = ['SILENT_PEER', 'CANCELLED']
+import { completeStage } from '../keys/stage-store.ts'
+import type { Open } from './operation.ts'
+import { isDecided, recordStage } from './staging.ts'
 
 /**
  * A new key: PENDING from here on, staged before our acknowledgement leaves, complete when the rehearsal held and the
@@ -18,11 +12,11 @@ const UNDECIDED = ['SILENT_PEER', 'CANCELLED']
  *
  * Source: docs/spec/flows.md, section 3.
  */
-export const openKeygen: Open = async ({ stores, identity, roundMs }, { ticket }) => {
+export const openKeygen: Open = async ({ stores, rng, identity, roundMs }, { ticket }) => {
   if (ticket.epoch !== 0) throw new WireError('TICKET_INVALID', 'a new key has epoch 0')
-  const { keyId: id } = await beginKeygen(stores, { keyId: ticket.keyId, owner: ticket.sub, device: ticket.cnf })
-  const stageId = new Uint8Array(randomBytes(32))
-  let ssid: Uint8Array | undefined
+  const asked = { keyId: ticket.keyId, owner: ticket.sub, device: ticket.cnf }
+  const { keyId: id, stageId } = await beginKeygen(stores, rng, asked)
+  const { record, ssid } = recordStage(stores, id, stageId)
 
   return {
     answer: { stageId: toHex(stageId) },
@@ -34,33 +28,16 @@ export const openKeygen: Open = async ({ stores, identity, roundMs }, { ticket }
       rehearsal: sessionId(stageId),
       roundMs,
     },
-    record: async (entry) => {
-      if (entry.entry === 'store' && entry.name === 'stage') {
-        ssid = await makeDurable(stores, stageId, entry.bytes)
-      } else if (ssid && (entry.entry === 'open' || entry.entry === 'pass')) {
-        await recordCheck(stores, { keyId: id, ssid }, entry)
-      } else throw new Error(`key generation records no ${entry.entry}`)
-    },
+    record,
     finish: async (certificate) => {
-      await completeStage(stores, id, stageId, certificate)
+      await completeStage(stores, { keyId: id, stageId, epoch: 0 }, certificate)
       return {}
     },
     aborted: async (abort) => {
-      if (abort.verdict === 'ban' && ssid) await poison(stores, { keyId: id, ssid })
-      if (!UNDECIDED.includes(abort.code)) await failKeygen(stores, id)
+      const staged = ssid()
+      if (abort.verdict === 'ban' && staged) await poison(stores, { keyId: id, ssid: staged })
+      if (isDecided(abort)) await failKeygen(stores, id)
     },
     end: () => {},
-  }
-}
-
-/** Spec: keygen 3.2. @returns the ssid, which names the pair */
-async function makeDurable(stores: Stores, stageId: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
-  const stage = decodeStage(arithmetic().backend, bytes)
-  try {
-    await stageKey(stores, { stageId, ...stage, certificate: [] })
-    return stage.share.ssid
-  } finally {
-    erase(bytes)
-    eraseStage(stage)
   }
 }

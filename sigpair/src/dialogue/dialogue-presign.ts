@@ -28,8 +28,8 @@ export const openPresign: Open = async ({ stores, roundMs }, { ticket, hello }) 
       if (entry.entry === 'presignature') {
         await createUsable(stores, seals, pair, [{ id: entry.id, payload: entry.bytes }])
         made.push(entry.id)
-      } else if (entry.entry !== 'store') await recordCheck(stores, pair, entry)
-      else throw new Error(`presigning records no ${entry.name}`)
+      } else if (entry.entry === 'open' || entry.entry === 'pass') await recordCheck(stores, pair, entry)
+      else throw new Error(`presigning records no ${entry.entry}`)
     },
     finish: async () => {
       await settle()

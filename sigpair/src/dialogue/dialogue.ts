@@ -8,6 +8,7 @@ import { type DeviceSocket, SocketLost } from './channel-ws.ts'
 import { type Computing, converse } from './converse.ts'
 import { openKeygen } from './dialogue-keygen.ts'
 import { openPresign } from './dialogue-presign.ts'
+import { openRefresh } from './dialogue-refresh.ts'
 import { openSign } from './dialogue-sign.ts'
 import { link } from './link.ts'
 import type { Open, Operation, OperationDeps } from './operation.ts'
@@ -23,11 +24,15 @@ export type DialogueDeps = OperationDeps &
       /** from the socket's opening to the final acknowledgement */
       readonly dialogueMs: number
     }
-    readonly rng: (n: number) => Uint8Array
     readonly log: Log
   }
 
-const OPERATIONS: Partial<Record<TicketOperation, Open>> = { keygen: openKeygen, presign: openPresign, sign: openSign }
+const OPERATIONS: Partial<Record<TicketOperation, Open>> = {
+  keygen: openKeygen,
+  presign: openPresign,
+  sign: openSign,
+  refresh: openRefresh,
+}
 
 /** RFC 6455, 7.4.1: the purpose of the connection is fulfilled. */
 const FULFILLED = 1000

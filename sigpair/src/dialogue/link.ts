@@ -13,8 +13,13 @@ import {
 import type { DeviceSocket } from './channel-ws.ts'
 import { DEVICE, SIGPAIR } from '../parties.ts'
 
-/** What a device says once both sides know each other: a message of a run, or that it has stored its result. */
-export type Heard = { readonly said: 'message'; readonly message: Message } | { readonly said: 'stored' }
+/** What a device says once both sides know each other. */
+export type Heard =
+  | { readonly said: 'message'; readonly message: Message }
+  /** it has stored its result */
+  | { readonly said: 'stored' }
+  /** what its owner has opened, 32 bytes; whoever reads it overwrites it */
+  | { readonly said: 'share'; readonly opened: Uint8Array }
 
 /** An established dialogue: sealed frames over one socket. */
 export type Link = {
@@ -27,6 +32,8 @@ export type Link = {
   readonly hear: () => Promise<Heard>
   /** After `hear` has failed nothing is sent any more. */
   readonly send: (message: Message) => void
+  /** The new backup of Sigpair's share, for the device to verify. */
+  readonly sayBackup: (ciphertext: Uint8Array) => void
   /** Sigpair's last word: its result is stored too. */
   readonly sayDone: (done: Done) => void
   /** Erases the keys. */
@@ -48,13 +55,13 @@ export function link(socket: DeviceSocket, channel: SecureChannel): Link {
       throw cause
     }
   }
+  const say = (round: number, body: Uint8Array) =>
+    sendFrame({ protocol: 'control', round, from: SIGPAIR, to: DEVICE, sid: NO_RUN, epoch: 0, body })
   return {
     hear,
     send: sendFrame,
-    sayDone: (done) => {
-      const body = utf8(canonicalJson(done))
-      sendFrame({ protocol: 'control', round: CONTROL.done, from: SIGPAIR, to: DEVICE, sid: NO_RUN, epoch: 0, body })
-    },
+    sayBackup: (ciphertext) => say(CONTROL.backup, ciphertext),
+    sayDone: (done) => say(CONTROL.done, utf8(canonicalJson(done))),
     end: () => {
       broken = true
       channel.close()
@@ -72,6 +79,7 @@ function heard(frame: Frame): Heard {
       message: { protocol, round, epoch, sid, from: partyIndex(frame.from), to: partyIndex(frame.to), body },
     }
   }
-  if (frame.round !== CONTROL.stored) throw new WireError('FRAME_INVALID', 'control')
-  return { said: 'stored' }
+  if (frame.round === CONTROL.stored) return { said: 'stored' }
+  if (frame.round === CONTROL.share && frame.body.length === 32) return { said: 'share', opened: frame.body }
+  throw new WireError('FRAME_INVALID', 'control')
 }

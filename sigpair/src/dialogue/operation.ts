@@ -1,3 +1,4 @@
+import type { Rng } from '@tandem/rounds'
 import { type Done, fromHex, type HelloAnswer, type TicketClaims, WireError } from '@tandem/wire'
 import type { Admitted } from './admit.ts'
 import { erase } from '../compute/erase.ts'
@@ -14,13 +15,16 @@ export type OperationDeps = {
   readonly identity: SigpairIdentity
   /** a device that is silent for longer in one round ends the run */
   readonly roundMs: number
+  /** hedged */
+  readonly rng: Rng
 }
 
 /** One admitted operation, ready to run: what is computed, and what of it becomes durable when. */
 export type Operation = {
   /** for the second handshake payload */
   readonly answer: Omit<HelloAnswer, 'identity'>
-  readonly job: Job
+  /** what is computed; a function, if the device must first send what its owner has opened, 32 bytes */
+  readonly job: Job | ((opened: Uint8Array) => Job)
   /** Resolves when what the computation produced is durable. */
   readonly record: (entry: Entry) => Promise<void>
   /** The device has stored its result too. Resolves when Sigpair may say so. */

@@ -1,23 +1,16 @@
-import { type Backend, commitStatement, verifyPossession } from '@tandem/ecdsa'
+import { verifyPossession, type Backend } from '@tandem/ecdsa'
 import { keyId, sessionId } from '@tandem/rounds'
-import {
-  type CommitKeyRequest,
-  type CommitKeyResponse,
-  type CommitReceipt,
-  fromHex,
-  toHex,
-  WireError,
-} from '@tandem/wire'
+import { type CommitKeyRequest, type CommitKeyResponse, fromHex, toHex, WireError } from '@tandem/wire'
 import { sameBytes } from '../crypto/hash.ts'
-import type { SigpairIdentity } from './identity.ts'
 import { verifyIntent } from './intent.ts'
 import { commitStage } from './key-store.ts'
 import { readKey } from './key-status.ts'
+import { commitReceipt, type ReceiptDeps } from './stage-fate.ts'
 import { DEVICE } from '../parties.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
 import type { Stores } from '../stores.ts'
 
-export type CommitDeps = { readonly backend: Backend; readonly identity: SigpairIdentity }
+export type CommitDeps = ReceiptDeps
 
 /**
  * Puts a generated key in force for its owner. Repeatable: the same commit gets the same receipt, for ever.
@@ -45,7 +38,7 @@ export async function commitKey(
     publicKey: toHex(publicKey),
     chainCode: toHex(chainCode),
     epoch: current.epoch,
-    receipt: receiptOf(backend, identity, key.keyId, current),
+    receipt: commitReceipt({ backend, identity }, key.keyId, current),
   }
 }
 
@@ -56,7 +49,7 @@ async function committing(stores: Stores, id: string, owner: string) {
   const { key, status } = view
   if (status === 'DELETED') throw new WireError('KEY_DELETED')
   if (status === 'ERROR') throw new WireError('PROTOCOL_ABORTED', 'the key generation failed')
-  const epoch = key.current ?? key.stage
+  const epoch = key.current ?? key.stage?.held
   if (!epoch) throw new WireError('KEY_PENDING')
   return { key, epoch }
 }
@@ -77,17 +70,4 @@ function verifyClientShare(
 
 function refused(what: string): WireError {
   return new WireError('VALIDATION_FAILED', `clientShare.${what}`)
-}
-
-/** Signed anew each time; Ed25519 gives the same bytes. */
-function receiptOf(backend: Backend, { identity }: SigpairIdentity, id: string, epoch: EpochRecord): CommitReceipt {
-  const { stageId, conf } = epoch
-  const statement = commitStatement(backend, { keyId: keyId(fromHex(id)), stageId, epoch: epoch.epoch, conf })
-  return {
-    keyId: id,
-    stageId: toHex(stageId),
-    epoch: epoch.epoch,
-    conf: toHex(conf),
-    signature: toHex(identity.sign(statement)),
-  }
 }

@@ -1,7 +1,8 @@
 import { type KeyStatus, WireError } from '@tandem/wire'
 import { sameBytes } from '../crypto/hash.ts'
+import { openShareWith } from './epoch-key.ts'
 import { markStale, pairRefused, raiseUses } from './pair-store.ts'
-import type { EpochRecord, KeyRecord, PairRecord, Sealed } from '../records.ts'
+import type { EpochRecord, KeyRecord, PairRecord } from '../records.ts'
 import type { PairInEpoch } from './presignature-store.ts'
 import { keyAt, type PairName, pairAt, type Stores } from '../stores.ts'
 
@@ -39,7 +40,8 @@ function statusOf({ status, current, stage }: KeyRecord, pair: PairRecord | unde
   if (pair?.status === 'POISONED') return 'FROZEN'
   if (status === 'PENDING') return pair?.status === 'STALE' && stage ? 'STALE' : 'PENDING'
   if (!pair || !current || pair.epoch !== current.epoch || !sameBytes(pair.ssid, current.ssid)) return 'STALE'
-  return pair.status === 'ACTIVE' ? 'READY' : pair.status
+  if (pair.status === 'ACTIVE') return 'READY'
+  return pair.status === 'RETIRED' ? 'STALE' : pair.status
 }
 
 function blocked(pair: PairRecord | undefined): KeyStatus {
@@ -50,11 +52,16 @@ async function pairOf(
   { presignatures }: Stores,
   { keyId, current, stage }: KeyRecord,
 ): Promise<PairRecord | undefined> {
-  const epoch = current ?? stage
+  const epoch = current ?? stage?.held
   return epoch ? (await presignatures.get(pairAt({ keyId, ssid: epoch.ssid })))?.data : undefined
 }
 
 const nameOf = ({ keyId, ssid }: PairRecord): PairName => ({ keyId, ssid })
+
+/** The owner's encryption key for backups of Sigpair's share at this time, 33 bytes as 0x-hex. */
+export function enrolledRecoveryKey({ recoveryKey: { current, pending } }: KeyRecord, now: number): string | null {
+  return pending && pending.notBefore <= now ? pending.encryptionKey : current
+}
 
 /** A key that is READY, with the epoch in force. */
 export type ReadyKey = {
@@ -110,10 +117,10 @@ export async function loadForSigning(
   if (current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH')
   if (pair.uses < key.uses) await raiseUses(stores, nameOf(pair), key.uses)
 
-  const open = async (purpose: 'share' | 'pair', sealed: Sealed | null) => {
-    if (!sealed) throw new WireError('INVALID_KEY_SHARE')
-    return stores.sealer.open({ purpose, keyId: key.keyId, epoch }, sealed)
-  }
-  const [shareBytes, pairBytes] = await Promise.all([open('share', current.share), open('pair', pair.setup)])
+  if (!pair.setup) throw new WireError('INVALID_KEY_SHARE')
+  const [shareBytes, pairBytes] = await Promise.all([
+    openShareWith(stores, key.keyId, current, pair),
+    stores.sealer.open({ purpose: 'pair', keyId: key.keyId, epoch }, pair.setup),
+  ])
   return { key, current, pair: { keyId: key.keyId, ssid: pair.ssid, epoch: pair.epoch }, shareBytes, pairBytes }
 }

@@ -15,6 +15,7 @@ const MAX_FAILURES = 3
 
 /** Refused because of the pair; `details` names its status. */
 export function pairRefused(status: PairRecord['status']): WireError {
+  if (status === 'RETIRED') return new WireError('EPOCH_MISMATCH')
   return new WireError('KEY_FROZEN', status === 'POISONED' ? 'FROZEN' : status)
 }
 
@@ -65,17 +66,20 @@ export async function passCheck({ presignatures }: Pairs, name: PairName, run: U
 
 /**
  * After a failed OT check, before anybody hears of it: the setup is erased, the stock consumed, and nothing that requires
- * an ACTIVE pair succeeds any more, on any instance.
+ * an ACTIVE pair succeeds any more, on any instance. The epoch key stays: a repair needs the share.
  *
  * Source: docs/spec/abort.md, section 3.
  */
-export async function poison(stores: Pairs, name: PairName): Promise<void> {
-  await destroy(stores, name, 'POISONED')
-}
-
-/** The pair of a key generation that failed: of no use to anybody, and nobody is accused. */
-export async function discardPair(stores: Pairs, name: PairName): Promise<void> {
-  await destroy(stores, name, 'STALE')
+export async function poison({ presignatures, now }: Pairs, name: PairName): Promise<void> {
+  await presignatures.transaction(async (tx) => {
+    const doc = await tx.get(pairAt(name))
+    if (!doc || doc.data.status === 'POISONED' || doc.data.status === 'RETIRED') return
+    const tail = await readAudit(tx, name.keyId)
+    const { epoch, stock } = doc.data
+    await consumeStock(tx, name, stock)
+    appendAudit(tx, tail, now(), { method: 'pair.freeze', metadata: { epoch, destroyed: stock.length } })
+    put(tx, name, doc, { status: 'POISONED', setup: null, stock: [] })
+  }, PATIENT)
 }
 
 /** A cheat that touched nothing long-lived. The third in a day suspends the key. Source: docs/spec/abort.md 4.1. */
@@ -145,19 +149,6 @@ export function put(tx: Transaction, name: PairName, doc: Doc<PairRecord>, chang
   tx.update(pairAt(name), pair, { expireAt: doc.expireAt })
   if (pair.status !== doc.data.status) notePairStopped(tx, name)
   return pair.status
-}
-
-async function destroy({ presignatures, now }: Pairs, name: PairName, status: 'POISONED' | 'STALE'): Promise<void> {
-  await presignatures.transaction(async (tx) => {
-    const doc = await tx.get(pairAt(name))
-    if (!doc || doc.data.status === 'POISONED') return
-    const tail = await readAudit(tx, name.keyId)
-    await consumeStock(tx, name, doc.data.stock)
-    const { epoch, stock } = doc.data
-    const method = status === 'POISONED' ? 'pair.freeze' : 'pair.stale'
-    appendAudit(tx, tail, now(), { method, metadata: { epoch, destroyed: stock.length } })
-    put(tx, name, doc, { status, setup: null, stock: [] })
-  }, PATIENT)
 }
 
 /** Erases the payloads of these presignatures and leaves their ids. All reads come before the writes. */

@@ -1,12 +1,13 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { UsageError } from '@tandem/rounds'
-import { canonicalJson, utf8, WireError } from '@tandem/wire'
+import { canonicalJson, utf8 } from '@tandem/wire'
+import { decryptAead, encryptAead, KEY_BYTES } from './aead.ts'
 import type { Kms } from './kms.ts'
 import type { Sealed } from '../records.ts'
 
 /** What a sealed value is and whose. It is authenticated: a value moved to another place does not open. */
 export type SealContext = {
-  readonly purpose: 'share' | 'pair' | 'presignature' | 'identity'
+  readonly purpose: 'share' | 'epoch-key' | 'pair' | 'presignature' | 'identity'
   readonly keyId: string
   readonly epoch: number
 }
@@ -23,10 +24,6 @@ export type SealSession = Seals & { readonly end: () => void }
 export type Sealer = Seals & { readonly session: () => SealSession }
 
 type DataKey = { readonly key: Uint8Array; readonly wrappedKey: Uint8Array; readonly kek: string }
-
-const KEY_BYTES = 32
-const IV_BYTES = 12
-const TAG_BYTES = 16
 
 /**
  * AES-256-GCM under a fresh data key for every record, which KMS wraps. The only place where a share and KMS meet.
@@ -112,27 +109,11 @@ async function freshKey(kms: Pick<Kms, 'wrap' | 'unwrap'>, context: SealContext)
 }
 
 function encrypt(context: SealContext, plaintext: Uint8Array, { key, wrappedKey, kek }: DataKey): Sealed {
-  const iv = new Uint8Array(randomBytes(IV_BYTES))
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(dataAad(context, kek))
-  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-  return { context, kek, wrappedKey, iv, ciphertext: new Uint8Array(ciphertext) }
+  return { context, kek, wrappedKey, ...encryptAead(key, dataAad(context, kek), plaintext) }
 }
 
-function decrypt(context: SealContext, { kek, iv, ciphertext }: Sealed, key: Uint8Array): Uint8Array {
-  const body = ciphertext.length - TAG_BYTES
-  if (body < 0 || iv.length !== IV_BYTES || key.length !== KEY_BYTES) throw new WireError('INVALID_KEY_SHARE')
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
-    .setAAD(dataAad(context, kek))
-    .setAuthTag(ciphertext.subarray(body))
-  const plaintext = decipher.update(ciphertext.subarray(0, body))
-  try {
-    decipher.final()
-    return Uint8Array.from(plaintext)
-  } catch (cause) {
-    throw new WireError('INVALID_KEY_SHARE', undefined, { cause })
-  } finally {
-    plaintext.fill(0)
-  }
+function decrypt(context: SealContext, sealed: Sealed, key: Uint8Array): Uint8Array {
+  return decryptAead(key, dataAad(context, sealed.kek), sealed)
 }
 
 /** Binds the wrapped key to its place. */

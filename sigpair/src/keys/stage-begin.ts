@@ -1,0 +1,104 @@
+import { beginStage } from '@tandem/ecdsa'
+import type { Rng } from '@tandem/rounds'
+import type { Transaction } from '@tandem/store'
+import { toHex, WireError } from '@tandem/wire'
+import { audited } from '../audit/audit-outbox.ts'
+import { enrolledRecoveryKey, type KeyView, readKey } from './key-status.ts'
+import { finishRetirements, noteRetirements } from './retire.ts'
+import { requireKnownPast } from './stage-fate.ts'
+import type { DeviceName, EpochRecord, KeyRecord } from '../records.ts'
+import { keyAt, openStageAt, type Stores } from '../stores.ts'
+
+/** A key and the epoch in force, whatever the state of its pair. */
+export type Refreshable = { readonly key: KeyRecord; readonly current: EpochRecord; readonly view: KeyView }
+
+/**
+ * The key, if this owner may put a new epoch beside the one he names.
+ *
+ * @throws {WireError} `NOT_FOUND`, `KEY_DELETED`, `KEY_PENDING` before the first commit, `INVALID_KEY_SHARE` after a failed
+ *         generation, `EPOCH_MISMATCH` for any but the current epoch
+ */
+export async function refreshable(
+  stores: Stores,
+  { keyId, epoch, owner }: { readonly keyId: string; readonly epoch: number; readonly owner: string },
+): Promise<Refreshable> {
+  const view = await readKey(stores, keyId)
+  if (!view || view.key.owner !== owner) throw new WireError('NOT_FOUND')
+  const { key } = view
+  if (key.status === 'DELETED') throw new WireError('KEY_DELETED')
+  if (key.status === 'ERROR') throw new WireError('INVALID_KEY_SHARE')
+  if (!key.current) throw new WireError('KEY_PENDING')
+  if (key.current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH') // check L3
+  return { key, current: key.current, view }
+}
+
+/** What a dialogue means that ends in a new epoch. */
+export type NewEpoch = {
+  /** as they were read when the dialogue was opened */
+  readonly key: KeyRecord
+  readonly current: EpochRecord
+  /** party 1 of the new epoch */
+  readonly device: DeviceName
+  /** the restore it belongs to; null for a refresh by the enrolled device */
+  readonly restoreId: string | null
+}
+
+/** @param recoveryKey the backup of the new epoch is for it, 33 bytes as 0x-hex; null where none is enrolled */
+export type BegunEpoch = { readonly stageId: Uint8Array; readonly recoveryKey: string | null }
+
+/**
+ * Draws the id of a new stage and makes it the one begun last. An older stage is aborted by it and erased.
+ *
+ * @throws {WireError} `TICKET_INVALID` for a device that is not enrolled, `NOT_FOUND` for a restore that is over,
+ *         `EPOCH_MISMATCH` if the key has moved on meanwhile, `KEY_FROZEN` where the older stage may be in force
+ *
+ * Source: docs/spec/refresh.md 3.1.
+ */
+export async function beginEpoch(stores: Stores, rng: Rng, asked: NewEpoch): Promise<BegunEpoch> {
+  const { keyId } = asked.key
+  await requireKnownPast(stores, asked.key)
+  const begun = await audited(stores, keyId, async (tx, note) => {
+    const doc = await tx.get(keyAt(keyId))
+    const open = await tx.get(openStageAt(keyId))
+    if (!doc) throw new WireError('NOT_FOUND')
+    const record = doc.data
+    requireSame(record, asked)
+
+    const [stageId, at] = [rng(32), stores.now()]
+    const { key, erase } = beginStage(record, stageId)
+    const { device, restoreId } = asked
+    noteRetirements(tx, keyId, erase)
+    writeOpenStage(tx, open !== undefined, { keyId: record.keyId, stageId, openedAt: at })
+    tx.update(keyAt(keyId), { ...record, ...key, opened: { at, device, restoreId } })
+    const older = record.stage?.held.stageId ?? record.begun
+    const { owner } = record
+    if (older) note({ method: 'key.abort', owner, metadata: { stage: toHex(older), reason: 'another was begun' } })
+    note({ method: 'rotate.begin', owner, metadata: { epoch: asked.current.epoch + 1, stage: toHex(stageId) } })
+    return { stageId, recoveryKey: enrolledRecoveryKey(record, at) }
+  })
+  await finishRetirements(stores, keyId)
+  return begun
+}
+
+/** What was read before the transaction must hold in it. */
+function requireSame(record: KeyRecord, { key, current, device, restoreId }: NewEpoch): void {
+  if (record.status !== 'READY' || !record.current) throw new WireError('KEY_DELETED')
+  if (toHex(record.current.ssid) !== toHex(current.ssid)) throw new WireError('EPOCH_MISMATCH') // check L3
+  if (record.owner !== key.owner) throw new WireError('NOT_FOUND')
+  if (restoreId !== null && record.restore?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
+  if (restoreId === null && !sameDevice(record.device, device)) throw new WireError('TICKET_INVALID', 'another device')
+}
+
+function sameDevice(a: DeviceName, b: DeviceName): boolean {
+  const named = ({ identity, exchange }: DeviceName) => `${identity} ${exchange}`.toLowerCase()
+  return named(a) === named(b)
+}
+
+function writeOpenStage(
+  tx: Transaction,
+  known: boolean,
+  stage: { readonly keyId: string; readonly stageId: Uint8Array; readonly openedAt: number },
+): void {
+  if (known) tx.update(openStageAt(stage.keyId), stage)
+  else tx.create(openStageAt(stage.keyId), stage)
+}
