@@ -10,6 +10,7 @@ import {
 } from '@tandem/service'
 import {
   attestRequest,
+  cancelSessionRequest,
   commitKeyRequest,
   completeSessionRequest,
   type KeyCare,
@@ -34,6 +35,7 @@ import {
   TypedDataEncoder,
 } from 'ethers'
 import { z } from 'zod'
+import { batchRoutesOf } from './batches-at-holder.ts'
 import { keyLifeRoutes } from './keys-at-holder.ts'
 
 /** What the test knows of a key and Sigpair never would: all of it. */
@@ -48,7 +50,7 @@ export type HeldKey = {
   care: KeyCare
 }
 
-type HeldSession = PrepareSessionRequest & { readonly digest: string; signature?: string }
+type HeldSession = PrepareSessionRequest & { readonly digest: string; signature?: string; cancelled?: boolean }
 
 /**
  * Stands where Sigpair is, and signs with whole keys: for what the real one cannot be made to do, such as answering a
@@ -147,6 +149,7 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
           if (session === undefined) throw new WireError('NOT_FOUND')
           const { digest } = session
           if (session.signature !== undefined) return { digest, signature: session.signature }
+          if (session.cancelled) throw new WireError('SESSION_CONSUMED')
           if (body.p1SignatureShare === undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needed')
           const presignature = body.p1SignatureShare.slice(0, 42)
           if (spent.has(presignature)) throw new WireError('PRESIGNATURE_CONSUMED')
@@ -156,9 +159,25 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
         }),
     }),
   ]
+  const cancelRoute = route({
+    method: 'POST',
+    path: '/internal/sessions/:sessionId/cancel',
+    caller,
+    params: z.object({ sessionId: z.string() }),
+    body: cancelSessionRequest,
+    handle: ({ params }) =>
+      answered('cancel', () => {
+        const session = holder.sessions.get(params.sessionId)
+        if (session === undefined) throw new WireError('NOT_FOUND')
+        if (session.signature !== undefined) throw new WireError('SESSION_CONSUMED')
+        session.cancelled = true
+        return {}
+      }),
+  })
   const log = createLog({ name: 'key-holder', level: 'silent' })
   const life = keyLifeRoutes({ caller, owned, answered })
-  const server = await listen(handle([...routes, ...life], { log, hosts: ['127.0.0.1'] }), {
+  const batches = batchRoutesOf({ caller, owned, answered, digestOf, signatureOf })
+  const server = await listen(handle([...routes, cancelRoute, ...life, ...batches], { log, hosts: ['127.0.0.1'] }), {
     name: 'keys',
     host: '127.0.0.1',
     port: 0,
