@@ -27,6 +27,7 @@ export type Stores = {
 /** Names a pair: a key id (0x-hex, lower case) and the run that set the pair up (32 bytes). */
 export type PairName = { readonly keyId: string; readonly ssid: Uint8Array }
 
+export const PAIRS = 'pairs'
 export const BACKUPS = 'backups'
 export const OPEN_STAGES = 'stages'
 export const RETIREMENTS = 'retirements'
@@ -56,7 +57,7 @@ export const rotationAt = (keyId: string, epoch: number): Ref<RotationRecord> =>
 export const identityAt = (): Ref<SealedIdentity> => ref('meta', 'identity')
 
 export const pairAt = ({ keyId, ssid }: PairName): Ref<PairRecord> =>
-  ref('pairs', `${keyId.toLowerCase()}:${toHex(ssid)}`)
+  ref(PAIRS, `${keyId.toLowerCase()}:${toHex(ssid)}`)
 
 export const runAt = ({ keyId, ssid }: PairName, run: Uint8Array): Ref<RunRecord> =>
   ref(RUNS, `${keyId.toLowerCase()}:${toHex(ssid)}:${toHex(run)}`)

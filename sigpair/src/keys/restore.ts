@@ -1,0 +1,145 @@
+import { type Backend, verifyPossession } from '@tandem/ecdsa'
+import { keyId as asKeyId, sessionId } from '@tandem/rounds'
+import {
+  type DeviceKey,
+  fromHex,
+  isCertified,
+  type KeyRestoreCancelRequest,
+  type KeyRestoreRequest,
+  limits,
+  type RestoreResponse,
+  WireError,
+} from '@tandem/wire'
+import { amendKey, keyInForce } from './amend.ts'
+import { sameBytes } from '../crypto/hash.ts'
+import { requireExchangeKey } from '../crypto/hpke.ts'
+import { namedBy } from './named-by.ts'
+import { DEVICE } from '../parties.ts'
+import type { DeviceName, EpochRecord, KeyRecord, RestoreRecord } from '../records.ts'
+import type { Stores } from '../stores.ts'
+
+export type RestoreDeps = {
+  readonly backend: Backend
+  /** how long the enrolled device has to object, ms */
+  readonly delayMs: number
+}
+
+type Of = { readonly keyId: string; readonly owner: string }
+
+/**
+ * A device that opened the owner's backup asks to take the place of the enrolled one; or the enrolled one asks to bring
+ * Sigpair's share back. One request at a time. A proof that does not hold changes nothing. Repeatable: the same device gets the
+ * same request.
+ *
+ * @throws {WireError} as `amendKey`, `VALIDATION_FAILED` for a device key without its certificate or a proof that does not
+ *         hold, `FORBIDDEN` where another device than the enrolled one says that the server is lost, `KEY_BUSY` while another
+ *         request is open
+ *
+ * Source: docs/spec/flows.md 12.1.
+ */
+export async function requestRestore(
+  stores: Stores,
+  deps: RestoreDeps,
+  { keyId, owner, body, intent }: KeyRestoreRequest & Of,
+): Promise<RestoreResponse> {
+  const { reason, deviceKey, proof } = body
+  const device = requireDevice(deviceKey)
+  const { status } = await keyInForce(stores, keyId, owner)
+  const signed = { intent, op: 'restore' as const, body, by: deviceKey.identity }
+  const { restore } = await amendKey(stores, { keyId, owner, method: 'key.restore', signed }, (found) => {
+    const { key, current, now } = found
+    requireProof(deps.backend, { key, current }, device, proof)
+    if (reason === 'server-lost' && !isSameDevice(key.device, device)) throw new WireError('FORBIDDEN', 'deviceKey')
+    const open = openRestore(key, now)
+    if (open) {
+      if (open.reason !== reason || !isSameDevice(open.device, device))
+        throw new WireError('KEY_BUSY', 'a restore waits')
+      return { answer: { restore: open } }
+    }
+    const notBefore = reason === 'server-lost' ? now : now + deps.delayMs
+    const restoreId = namedBy('rst', keyId, intent.nonce)
+    const restore: RestoreRecord = {
+      restoreId,
+      reason,
+      device,
+      requestedAt: now,
+      notBefore,
+      expiresAt: notBefore + limits.CONFIRM_MS,
+    }
+    const metadata = { restoreId, reason, device: device.identity }
+    return { answer: { restore }, change: { restore }, metadata, event: { type: 'key.restoring', status } }
+  })
+  return { restoreId: restore.restoreId, notBefore: Math.ceil(restore.notBefore / 1000) }
+}
+
+/**
+ * The enrolled device takes a restore back that it did not ask for. What its dialogue staged cannot be committed from then
+ * on. Repeatable.
+ *
+ * @throws {WireError} as `amendKey`, `NOT_FOUND` for a request that is past, in force already, or unknown
+ *
+ * Source: docs/spec/flows.md 12.1.
+ */
+export async function cancelRestore(
+  stores: Stores,
+  { keyId, owner, body, intent }: KeyRestoreCancelRequest & Of,
+): Promise<{ readonly status: 'cancelled' }> {
+  const signed = { intent, op: 'restore-cancel' as const, body }
+  return amendKey(stores, { keyId, owner, method: 'key.restore-cancel', signed }, ({ key, spent, now }) => {
+    const answer = { status: 'cancelled' as const }
+    const open = openRestore(key, now)
+    if (open?.restoreId === body.restoreId) return { answer, change: { restore: null }, metadata: body }
+    if (spent) return { answer }
+    throw new WireError('NOT_FOUND')
+  })
+}
+
+/** The request that is open, if there is one. */
+export function openRestore({ restore }: Pick<KeyRecord, 'restore'>, now: number): RestoreRecord | undefined {
+  return restore && now < restore.expiresAt ? restore : undefined
+}
+
+/**
+ * The request of this id, if its delay is over and this device made it.
+ *
+ * @throws {WireError} `NOT_FOUND`, `FORBIDDEN` before `notBefore`
+ */
+export function requireRestore(key: KeyRecord, restoreId: string, device: DeviceName, now: number): RestoreRecord {
+  const open = openRestore(key, now)
+  if (open?.restoreId !== restoreId || !isSameDevice(open.device, device)) throw new WireError('NOT_FOUND')
+  if (now < open.notBefore) throw new WireError('FORBIDDEN', 'notBefore: the restore waits')
+  return open
+}
+
+/**
+ * Only who opened a backup of the epoch in force holds x1.
+ *
+ * @throws {WireError} `VALIDATION_FAILED`
+ */
+export function requireProof(
+  backend: Backend,
+  { key, current }: { readonly key: KeyRecord; readonly current: EpochRecord },
+  { identity, exchange }: DeviceName,
+  proof: string,
+): void {
+  const { epoch, ssid, publicShares } = current
+  const publicShare = publicShares[DEVICE - 1] ?? new Uint8Array()
+  const claim = { keyId: asKeyId(fromHex(key.keyId)), ssid: sessionId(ssid), epoch, publicShare }
+  const device = new Uint8Array([...fromHex(identity), ...fromHex(exchange)])
+  const held = verifyPossession(backend, claim, fromHex(proof), { purpose: 'restore', device })
+  if (!held) throw new WireError('VALIDATION_FAILED', 'proof: does not verify')
+}
+
+function requireDevice({ identity, exchange, certificate }: DeviceKey): DeviceName {
+  const bytes = { identity: fromHex(identity), exchange: fromHex(exchange), certificate: fromHex(certificate) }
+  if (!isCertified(bytes)) throw new WireError('VALIDATION_FAILED', 'deviceKey.certificate: does not verify')
+  requireExchangeKey(bytes.exchange, 'deviceKey.exchange')
+  return { identity: identity.toLowerCase(), exchange: exchange.toLowerCase() }
+}
+
+export function isSameDevice(one: DeviceName, other: DeviceName): boolean {
+  return (
+    sameBytes(fromHex(one.identity), fromHex(other.identity)) &&
+    sameBytes(fromHex(one.exchange), fromHex(other.exchange))
+  )
+}
