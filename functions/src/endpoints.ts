@@ -3,6 +3,7 @@ import { limits } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
 import { connectBatch } from './connect-batch.ts'
 import { connectKeys } from './connect-keys.ts'
+import { cancelTransaction } from './http/cancel-transaction.ts'
 import { cloudPublicKey } from './http/cloud-public-key.ts'
 import { createProfile } from './http/create-profile.ts'
 import { getTransaction } from './http/get-transaction.ts'
@@ -57,6 +58,11 @@ export function connect(ports: Ports) {
       requireTransaction: sessions.requireTransaction,
       receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),
       now,
+    }),
+    cancelTransaction: cancelTransaction({
+      ...submitting,
+      requirePayment: sessions.requirePayment,
+      cancelSession: (caller, { sessionId, keyId }) => sigpair.cancelSession(caller, sessionId, { keyId }),
     }),
     sign: sign({ ...submitting, requireTransaction: sessions.requirePayment }),
     signMessage: signMessage(messageDeps(ports)),

@@ -12,6 +12,8 @@ import {
   type CommitKeyResponse,
   type CompleteBatchRequest,
   type CompleteBatchResponse,
+  type CancelSessionRequest,
+  cancelSessionResponse,
   type CompleteSessionRequest,
   type CompleteSessionResponse,
   cloudPublicKeyResponse,
@@ -52,6 +54,7 @@ export type DuoNode = KeyCalls & {
   /** Sigpair's sessions of a batch, all or none */
   readonly openBatch: (user: User, request: PrepareBatchRequest) => Promise<PrepareBatchResponse>
   readonly completeBatch: (user: User, batchId: string, request: CompleteBatchRequest) => Promise<CompleteBatchResponse>
+  readonly cancelSession: (user: User, sessionId: string, request: CancelSessionRequest) => Promise<object>
   readonly attest: (user: User, keyId: string, request: AttestRequest) => Promise<object>
   readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
   readonly setPolicy: (user: User, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
@@ -83,6 +86,8 @@ export function duoNode(given: TransportOptions): DuoNode {
     openBatch: (user, request) => post(user, '/internal/batches', request, prepareBatchResponse),
     completeBatch: (user, batchId, request) =>
       post(user, `/internal/batches/${batchId}/complete`, request, completeBatchResponse),
+    cancelSession: (user, sessionId, request) =>
+      post(user, `/internal/sessions/${sessionId}/cancel`, request, cancelSessionResponse),
     attest: (user, keyId, request) => post(user, `/internal/keys/${keyId}/attest`, request, attestResponse),
     readPolicy: (user, keyId) => get(user, `/internal/keys/${keyId}/policy`, policyResponse),
     setPolicy: (user, keyId, body) =>

@@ -31,5 +31,14 @@ export function transactionRoutes(operate: Operate): readonly Served[] {
       response: transactionResponse,
       handle: ({ caller, params }, { endpoints }) => endpoints.getTransaction(caller, params.sessionId),
     }),
+    operate({
+      method: 'DELETE',
+      path: '/api/v1/transactions/:sessionId',
+      tag: 'Transactions',
+      summary: 'Gives a prepared transaction up: it is never signed, and its nonce is free at once.',
+      params: z.strictObject({ sessionId: sessionIdField }),
+      response: transactionResponse,
+      handle: ({ caller, params }, { endpoints }) => endpoints.cancelTransaction(caller, params.sessionId),
+    }),
   ]
 }

@@ -61,6 +61,7 @@ export type Api = {
   signMessage(body: SignMessageRequest): Promise<SignMessageResponse>
   signTypedData(body: SignTypedDataRequest): Promise<SignMessageResponse>
   transaction(sessionId: string): Promise<TransactionResponse>
+  cancelTransaction(sessionId: string): Promise<TransactionResponse>
   enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
   confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
 }
@@ -95,6 +96,8 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     signMessage: async (body) => call('POST', '/api/v1/mpc/sign-message', signMessageResponse, body),
     signTypedData: async (body) => call('POST', '/api/v1/mpc/sign-typed-data', signMessageResponse, body),
     transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
+    cancelTransaction: async (id) =>
+      call('DELETE', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
     enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
     confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),
   }

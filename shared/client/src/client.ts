@@ -1,9 +1,11 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
-import type { EnrolResponse, TwoFactorCode } from '@tandem/wire'
+import type { EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
 import { createApi } from './api.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
 import { createDevice } from './device.ts'
 import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
+import { createPayments, settlePayments } from './wallet/payments.ts'
+import { childAddress } from './wallet/child-address.ts'
 import { enrolSecondFactor } from './wallet/second-factor.ts'
 import { signMessage, signTypedData, type TypedDataRequest } from './wallet/sign-message.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
@@ -38,6 +40,10 @@ export type TandemClient = {
   resume(): Promise<Wallet[]>
   wallets(): Promise<Wallet[]>
   sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
+  /** ends the payments the app died in: what was signed is sent, what was not is given up; best called at its start */
+  settlePayments(): Promise<TransactionResponse[]>
+  /** EIP-55; the address below a BIP-32 path, from the key on this device */
+  addressOf(wallet: Wallet, path: readonly number[]): Promise<string>
   /** EIP-191; 0x-hex of r ‖ s ‖ v */
   signMessage(wallet: Wallet, message: string): Promise<string>
   /** EIP-712; 0x-hex of r ‖ s ‖ v */
@@ -71,6 +77,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     api: createApi(platform, baseUrl, token),
   })
   const stock = createStock<Presignature>(platform.now)
+  const payments = createPayments(vault)
   const background = createBackground()
 
   /** Half empty is early enough: a refill takes less time than a person needs for the next payment. */
@@ -90,7 +97,10 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     },
     resume: async () => resumeWallets(device),
     wallets: async () => (await loadWallets(vault)).filter((record) => record.current !== null).map(walletOf),
-    sendTransaction: async (wallet, request) => thenRefill(wallet, sendTransaction(device, stock, wallet, request)),
+    sendTransaction: async (wallet, request) =>
+      thenRefill(wallet, sendTransaction({ device, stock, payments }, wallet, request)),
+    settlePayments: async () => settlePayments(device.api, payments),
+    addressOf: async (wallet, path) => childAddress(device, wallet, path),
     signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),
     signTypedData: async (wallet, request) => thenRefill(wallet, signTypedData(device, stock, wallet, request)),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),

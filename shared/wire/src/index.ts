@@ -297,6 +297,9 @@ export {
 export {
   type CommitKeyRequest,
   type CommitKeyResponse,
+  type CancelSessionRequest,
+  cancelSessionRequest,
+  cancelSessionResponse,
   type CompleteSessionRequest,
   type CompleteSessionResponse,
   commitKeyRequest,

@@ -70,6 +70,12 @@ export type PrepareSessionResponse = z.infer<typeof prepareSessionResponse>
 export const completeSessionRequest = z.strictObject({ keyId: keyIdField, p1SignatureShare: base64url(128).optional() })
 export type CompleteSessionRequest = z.infer<typeof completeSessionRequest>
 
+/** POST /internal/sessions/:sessionId/cancel: nobody gets a signature for it from then on. Repeatable. */
+export const cancelSessionRequest = z.strictObject({ keyId: keyIdField })
+export type CancelSessionRequest = z.infer<typeof cancelSessionRequest>
+
+export const cancelSessionResponse = z.strictObject({})
+
 /** r ‖ s ‖ recovery id, 65 bytes, low s, recovery 0 or 1. */
 export const completeSessionResponse = z.strictObject({
   digest: hex(32),

@@ -29,6 +29,7 @@ export const OPERATIONS = {
   'sign:batch:prepare': { method: 'POST', path: '/internal/batches' },
   'sign:batch': { method: 'POST', path: '/internal/batches/:batchId/complete' },
   'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
+  'sign:cancel': { method: 'POST', path: '/internal/sessions/:sessionId/cancel' },
 } as const satisfies Record<string, Operation>
 
 type Operation = { readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; readonly path: string }

@@ -2,6 +2,8 @@ import type { Backend } from '@tandem/ecdsa'
 import type { Rng } from '@tandem/rounds'
 import { type Incoming, type Route, route } from '@tandem/service'
 import {
+  cancelSessionRequest,
+  cancelSessionResponse,
   cloudPublicKeyResponse,
   type CommitKeyRequest,
   commitKeyRequest,
@@ -32,6 +34,7 @@ import type { PolicyDeps } from '../policy/policy-change.ts'
 import { policyRoutes } from '../policy/policy-http.ts'
 import type { SessionRecord } from '../records.ts'
 import { batchRoutes } from '../sign/batch-http.ts'
+import { cancelSession } from '../sign/cancel-session.ts'
 import { prepareSession } from '../sign/session-store.ts'
 import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
@@ -136,6 +139,19 @@ function sessionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
         status: 200,
         body: await completeAndTell(deps, { ...body, ...params, owner }),
       }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/sessions/:sessionId/cancel',
+      caller,
+      params: z.strictObject({ sessionId: sessionIdField }),
+      body: cancelSessionRequest,
+      response: cancelSessionResponse,
+      handle: async ({ caller: owner, params, body: { keyId } }) => {
+        const cancel = async () => cancelSession(deps.stores, { keyId, ...params, owner })
+        await auditDenied(deps.stores, { method: 'sign.cancel', keyId, owner }, cancel)
+        return { status: 200, body: {} }
+      },
     }),
   ]
 }

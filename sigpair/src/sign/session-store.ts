@@ -100,16 +100,20 @@ export async function loadUnsigned(stores: Stores, asked: SessionName): Promise<
 }
 
 /** @throws {WireError} `SESSION_CONSUMED` */
-export function checkUnsigned({ signature, expiresAt }: SessionRecord, now: number): void {
+export function checkUnsigned({ signature, cancelled, expiresAt }: SessionRecord, now: number): void {
   if (signature) throw new WireError('SESSION_CONSUMED')
+  if (cancelled) throw wasCancelled()
   if (now >= expiresAt) throw new WireError('SESSION_CONSUMED', 'the session has expired')
 }
+
+const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
 
 /**
  * Stores a verified signature under its session. The first one stays.
  *
  * @param signature r ‖ s ‖ recovery id, 65 bytes
  * @returns what is stored now
+ * @throws {WireError} `SESSION_CONSUMED` if the session was cancelled meanwhile: then nobody gets the signature
  */
 export async function storeSignature(stores: Stores, sessionId: string, signature: Uint8Array): Promise<Uint8Array> {
   const at = sessionAt(sessionId)
@@ -119,6 +123,7 @@ export async function storeSignature(stores: Stores, sessionId: string, signatur
     const doc = await tx.get(at)
     if (!doc) throw new WireError('NOT_FOUND')
     if (doc.data.signature) return doc.data.signature
+    if (doc.data.cancelled) throw wasCancelled()
     tx.update(at, { ...doc.data, signature }, { expireAt: doc.expireAt })
     note({ method: 'sign.complete', owner: doc.data.owner, metadata: { sessionId, digest: toHex(doc.data.digest) } })
     return signature

@@ -2,6 +2,7 @@ import type { Presignature } from '@tandem/ecdsa'
 import { fromHex, type PrepareTransactionResponse, type TransactionResponse, toHex } from '@tandem/wire'
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
+import { afterFailure, type Payments } from './payments.ts'
 import { type Approved, signInteractively, signSession } from './sign-session.ts'
 import type { Stock } from './stock.ts'
 import { checkedAddress, checkPrepared, type Payment, transactionDigest } from './transaction.ts'
@@ -22,45 +23,68 @@ export type Sent = {
   readonly wait: (ms?: number) => Promise<TransactionResponse>
 }
 
+/** What a payment takes besides what is paid. */
+export type PaymentDeps = {
+  readonly device: Device
+  readonly stock: Stock<Presignature>
+  readonly payments: Payments
+}
+
 const POLL_MS = 250
 const WAIT_MS = 60_000
 
 /**
- * Prepares, checks that it is what was asked for, signs, submits. Repeating a lost answer never pays twice.
+ * Prepares, checks that it is what was asked for, signs, submits. Repeating a lost answer never pays twice; a payment that
+ * fails before it was signed frees its nonce.
  *
  * Source: docs/spec/flows.md, sections 5 and 6.
  */
 export async function sendTransaction(
-  device: Device,
-  stock: Stock<Presignature>,
+  { device, stock, payments }: PaymentDeps,
   wallet: Wallet,
   request: PaymentRequest,
 ): Promise<Sent> {
+  const prepared = await prepare(device, wallet, request)
+  const { sessionId } = prepared
+  await payments.begin(sessionId)
+  const txHash = await signAndSubmit({ device, stock }, wallet, request, prepared).catch(async (failure: unknown) =>
+    afterFailure(device.api, payments, sessionId, failure),
+  )
+  await payments.end(sessionId)
+  return { txHash, sessionId, wait: async (ms = WAIT_MS) => waitFor(device, sessionId, ms) }
+}
+
+async function prepare(device: Device, wallet: Wallet, request: PaymentRequest): Promise<PrepareTransactionResponse> {
   const { api, onProgress } = device
-  const { to, value, chainId, data, path, how } = request
+  const { to, value, chainId, data, path } = request
   onProgress({ step: 'prepare' })
-  const prepared = await api.prepareTransaction(wallet.profileId, {
+  return api.prepareTransaction(wallet.profileId, {
     to: checkedAddress(to),
     value: value.toString(),
     chainId,
     ...(data === undefined ? {} : { data }),
     ...(path === undefined ? {} : { path: [...path] }),
   })
-  const approved = approve(request, prepared)
+}
 
-  if (how === 'interactive') await signInteractively(device, wallet.keyId, approved)
+async function signAndSubmit(
+  { device, stock }: Pick<PaymentDeps, 'device' | 'stock'>,
+  wallet: Wallet,
+  request: PaymentRequest,
+  prepared: PrepareTransactionResponse,
+): Promise<string> {
+  const { api, onProgress } = device
+  const approved = approve(request, prepared)
   const submit = async (share: string | undefined) => {
     onProgress({ step: 'submit' })
     const { sessionId } = prepared
     return api.sign(share === undefined ? { sessionId } : { sessionId, p1SignatureShare: share })
   }
-  const { txHash } =
-    how === 'interactive' ? await submit(undefined) : await signSession(device, stock, wallet.keyId, approved, submit)
-  return {
-    txHash,
-    sessionId: prepared.sessionId,
-    wait: async (ms = WAIT_MS) => waitFor(device, prepared.sessionId, ms),
+  if (request.how !== 'interactive') {
+    return (await signSession(device, stock, wallet.keyId, approved, submit)).txHash
   }
+  await signInteractively(device, wallet.keyId, approved)
+  return (await submit(undefined)).txHash
 }
 
 /** @throws {TandemError} `ANSWER_REFUSED` unless the prepared transaction is the requested one and has the stated digest */
