@@ -43,8 +43,15 @@ const plan = z.object({
   primaryOperation: onchainOperation.nullish(),
 })
 
+const noPlan = z.object({
+  status: z
+    .string()
+    .max(64)
+    .refine((status) => status !== 'SUCCESS'),
+})
+
 /** orby_getOperationsToExecuteTransaction: a plan, or that there is none. */
-export const operationSet = z.union([plan, z.object({ status: z.string().max(64) })])
+export const operationSet = z.union([plan, noPlan])
 
 /** The steps in their order; undefined where Orby has no plan. */
 export function stepsOf(answer: z.infer<typeof operationSet>): readonly OnchainOperation[] | undefined {
