@@ -4,7 +4,7 @@ import type { FunctionsConfig } from './config.ts'
 import { withCors } from './cors.ts'
 import { webhookRoute } from './http/webhook.ts'
 import type { Endpoints } from './endpoints.ts'
-import type { Ports } from './ports.ts'
+import type { Ports, Random } from './ports.ts'
 import { apiRoutes } from './routes.ts'
 
 /** Signing waits for Sigpair and then for the chain; past this the caller repeats the request for its result. */
@@ -13,11 +13,15 @@ const DEADLINE_MS = limits.INTERNAL_CALL_MS + 4_000
 /** What the routes stand on, once somebody needed it. */
 export type Opened = { readonly ports: Ports; readonly endpoints: Endpoints; readonly checkStore: () => Promise<void> }
 
-/** Serves the backend. Nothing is opened, and nothing heavy loaded, before the first request needs it. */
-export function createApi(config: FunctionsConfig): Handler {
+/**
+ * Serves the backend. Nothing is opened, and nothing heavy loaded, before the first request needs it.
+ *
+ * @param random instead of the CSPRNG: for a composition root that is no service
+ */
+export function createApi(config: FunctionsConfig, random?: Random): Handler {
   const { hosts, origins } = config
   const log = createLog({ name: 'functions', level: config.logLevel })
-  const opened = once(() => open(config))
+  const opened = once(() => open(config, random))
   const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
   return withCors(handle(routesOf(config, opened), deps), origins)
 }
@@ -40,9 +44,9 @@ function webhookOf({ webhookSecrets: secrets = [] }: FunctionsConfig, opened: ()
   return webhookRoute(async () => ({ secrets, apply: (await opened()).ports.keyStates.apply }))
 }
 
-async function open(config: FunctionsConfig): Promise<Opened> {
+async function open(config: FunctionsConfig, random?: Random): Promise<Opened> {
   const [{ openPorts, checkStore }, { connect }] = await Promise.all([import('./ports.ts'), import('./endpoints.ts')])
-  const ports = await openPorts(config)
+  const ports = await openPorts(config, random)
   return { ports, endpoints: connect(ports), checkStore: () => checkStore(ports) }
 }
 

@@ -1,5 +1,5 @@
 import { issueTicket as issueToken } from '@tandem/service'
-import { limits } from '@tandem/wire'
+import { limits, toHex } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
 import { connectBatch } from './connect-batch.ts'
 import { connectKeys } from './connect-keys.ts'
@@ -106,7 +106,7 @@ function policyDeps({ profiles, sigpair, twoFactor }: Ports): PolicyDeps {
   }
 }
 
-function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now }: Ports): IssueTicketDeps {
+function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, random, now }: Ports): IssueTicketDeps {
   return {
     requireProfileOfKey: profiles.requireByKey,
     requireSession: sessions.requireSingle,
@@ -119,6 +119,7 @@ function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, now 
       return { ticket: await issueToken(key, grant, at), expiresAt }
     },
     sigpairUrl,
+    newKeyId: () => toHex(random(32)),
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type Allowance, loadOrCreateSigningKey, oidcVerifier, type SigningKey, spendAllowance } from '@tandem/service'
 import { openStore, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
@@ -14,6 +15,11 @@ import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
 import { type TwoFactor, twoFactor } from './ports/two-factor.ts'
 import type { RequireTwoFactor } from './two-factor/require.ts'
+
+/** `n` unpredictable bytes. */
+export type Random = (n: number) => Uint8Array
+
+const csprng: Random = (n) => new Uint8Array(randomBytes(n))
 
 /** The world behind the endpoints, opened. */
 export type Ports = {
@@ -40,12 +46,14 @@ export type Ports = {
   /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
   readonly requireTwoFactor: RequireTwoFactor
   readonly exclusively: ReturnType<typeof claims>
+  /** what key ids are drawn from */
+  readonly random: Random
   /** ms since 1970 */
   readonly now: () => number
 }
 
 /** @throws what a missing file, a locked database or a wrong key file throws */
-export async function openPorts(config: FunctionsConfig): Promise<Ports> {
+export async function openPorts(config: FunctionsConfig, random: Random = csprng): Promise<Ports> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile)
   const store = await openStore(config.store)
   const now = Date.now
@@ -81,6 +89,7 @@ export async function openPorts(config: FunctionsConfig): Promise<Ports> {
       return bucket === null ? undefined : spendAllowance(store, bucket, user, now(), what)
     },
     exclusively: claims(store, now),
+    random,
     now,
   }
 }

@@ -1,3 +1,4 @@
+import type { Rng } from '@tandem/rounds'
 import {
   closeAfter,
   createDrain,
@@ -17,7 +18,7 @@ import { type DialogueDeps, serveDialogue } from './dialogue/dialogue.ts'
 import { loadIdentity } from './keys/identity.ts'
 import { internalRoutes, readinessChecks } from './internal/internal-http.ts'
 import { createKms, type Kms } from './seal/kms.ts'
-import { createPool } from './compute/pool.ts'
+import { createPool, type WorkerModule } from './compute/pool.ts'
 import { createSealer } from './seal/seal.ts'
 import { listenForDevices } from './server.ts'
 import type { Stores } from './stores.ts'
@@ -41,6 +42,9 @@ type Parts = {
   readonly drain: Drain
 }
 
+/** Where everything that Sigpair draws comes from, if not from the CSPRNG: for a composition root that is no service. */
+export type Randomness = { readonly rng: Rng; readonly worker: WorkerModule }
+
 /** What a listener gives back. */
 type Listener = { readonly url: string; readonly close: (graceMs: number) => Promise<void> }
 
@@ -49,12 +53,12 @@ type Listener = { readonly url: string; readonly close: (graceMs: number) => Pro
  *
  * @throws {Error} if a port is taken, KMS or a database cannot be used, or the known answers of the protocol do not come out
  */
-export async function startSigpair(config: Config): Promise<Sigpair> {
+export async function startSigpair(config: Config, randomness?: Randomness): Promise<Sigpair> {
   const parts = await openParts(config)
   const { log, kms, stores } = parts
   const { sockets: dialogues, threads } = config.bounds
   const lost = (cause: Error) => log.error({ event: 'thread-lost', cause })
-  const pool = createPool({ dialogues, threads, lost })
+  const pool = createPool({ dialogues, threads, lost, worker: randomness?.worker })
   const listeners: Listener[] = []
   const stopSweeping = sweepExpired(stores, log)
   const { auditKey: version } = config
@@ -69,10 +73,11 @@ export async function startSigpair(config: Config): Promise<Sigpair> {
   try {
     const backend = await pool.probe()
     if (backend === 'noble') log.warn({ event: 'no-native-curve' }, 'libsecp256k1 did not load: slower, same results')
-    const identity = await loadIdentity(stores)
+    const rng = randomness?.rng ?? arithmetic().rng
+    const identity = await loadIdentity(stores, rng)
     const trust = { functions: trustKeys(config.functionsKeys), duoNode: trustKeys(config.duoNodeKeys) }
     const { roundMs } = config.deadlines
-    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng: arithmetic().rng }
+    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng }
 
     const devices = config.role === 'internal' ? undefined : await serveDevices(parts, deps)
     if (devices) listeners.push(devices)

@@ -75,7 +75,10 @@ export async function startTestSigpair(options: TestOptions = {}): Promise<TestS
 /** As it ships: a process of its own, told everything by its environment. */
 export type SigpairProcess = TestSigpair & { readonly child: ChildProcess; readonly exitCode: Promise<number | null> }
 
-export async function spawnSigpair(): Promise<SigpairProcess> {
+/** @param more of what its environment and its command line say */
+export async function spawnSigpair(
+  more: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[] } = {},
+): Promise<SigpairProcess> {
   const around = await startSurroundings()
   const { dataDirectory } = around
   const { kms, functionsKeys, duoNodeKeys } = around.environment
@@ -90,9 +93,10 @@ export async function spawnSigpair(): Promise<SigpairProcess> {
     KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
     FUNCTIONS_KEYS: JSON.stringify(functionsKeys),
     DUO_NODE_KEYS: JSON.stringify(duoNodeKeys),
+    ...more.env,
   }
   const main = join(import.meta.dirname, '../../sigpair/src/main.ts')
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [main, ...(more.args ?? [])], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const exitCode = once(child, 'exit').then(([code]) => code as number | null)
   const { url, internalUrl } = await startedLine(child.stdout)
   const close = async () => {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   type CloudPublicKeyResponse,
   type KeyStatus,
@@ -7,7 +6,6 @@ import {
   type TicketOperation,
   type TicketRequest,
   type TicketResponse,
-  toHex,
   WireError,
 } from '@tandem/wire'
 import type { Caller } from '@tandem/service'
@@ -31,6 +29,8 @@ export type IssueTicketDeps = {
     readonly expiresAt: number
   }>
   readonly sigpairUrl: string
+  /** 32 bytes as 0x-hex, unpredictable */
+  readonly newKeyId: () => string
 }
 
 type Permit = (deps: IssueTicketDeps, caller: Caller, request: TicketRequest) => Promise<TicketGrant>
@@ -58,14 +58,14 @@ export const issueTicket =
   }
 
 async function permitKeygen(
-  _: IssueTicketDeps,
-  __: Caller,
+  { newKeyId }: IssueTicketDeps,
+  _: Caller,
   { keyId, sessionId, deviceKey }: TicketRequest,
 ): Promise<TicketGrant> {
   refuse(keyId !== undefined, 'keyId: is drawn here for keygen')
   refuse(sessionId !== undefined, 'sessionId: not for keygen')
   const { identity, exchange } = given(deviceKey, 'deviceKey')
-  return { op: 'keygen', keyId: toHex(randomBytes(32)), epoch: 0, cnf: { identity, exchange } }
+  return { op: 'keygen', keyId: newKeyId(), epoch: 0, cnf: { identity, exchange } }
 }
 
 async function permitPresign(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { DEFAULT_SEED, requireHarmless } from './deterministic.ts'
 import type { WantedStorage } from './storage.ts'
 
 /** Which port each part listens on. */
@@ -25,6 +26,8 @@ export type StartOptions = {
   readonly storage: WantedStorage
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles: string | undefined
+  /** everything in one process, and what it draws follows from this; undefined: as it ships */
+  readonly seed: string | undefined
 }
 
 export const DEFAULT_PORTS: Ports = {
@@ -61,6 +64,9 @@ creates a wallet, pays twice and signs a text, with real protocol runs and mined
   --bundles PATH          run the services that "npm run bundle" wrote to PATH, not the source
   --store ENGINE          sqlite (default) or firestore; or STORE. Firestore is the emulator of the Google Cloud CLI, which
                           is started, and forgets everything when it ends
+  --deterministic         everything in one process, with the same keys, addresses and signatures on every run: for tests
+                          and debuggers. Refused wherever it could touch anything real
+  --seed TEXT             with --deterministic: other ones, default "${DEFAULT_SEED}"
 ${Object.entries(PORT_FLAGS)
   .map(
     ([name, { flag, variable }]) =>
@@ -84,6 +90,8 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
       directory: { type: 'string', default: '' },
       store: { type: 'string' },
       bundles: { type: 'string' },
+      deterministic: { type: 'boolean', default: false },
+      seed: { type: 'string' },
       ...Object.fromEntries(Object.values(PORT_FLAGS).map(({ flag }) => [flag, { type: 'string' as const }])),
     },
   })
@@ -99,6 +107,9 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
   const ports = Object.fromEntries(names.map((name) => [name, port(name)])) as Ports
   const { once, help, host, directory, bundles: built } = values
   const bundles = built === undefined ? undefined : resolve(built)
+  if (values.seed !== undefined && !values.deterministic) throw new Error('--seed: only with --deterministic')
+  const seed = values.deterministic ? (values.seed ?? DEFAULT_SEED) : undefined
+  if (seed !== undefined) requireHarmless({ directory, bundles }, env)
   return {
     once,
     help,
@@ -106,6 +117,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
     directory,
     ports,
     bundles,
+    seed,
     storage: storageOf(values.store || env['STORE'] || 'sqlite', env),
   }
 }

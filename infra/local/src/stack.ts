@@ -4,6 +4,7 @@ import type { Pin } from '@tandem/client'
 import type { DatabaseName, StoreConfig } from '@tandem/store'
 import { cloudPublicKeyResponse } from '@tandem/wire'
 import { type RunningChain, startAnvil } from './anvil.ts'
+import { requireDevelopmentChain } from './deterministic.ts'
 import { startFirestore } from './firestore.ts'
 import { type RunningIssuer, startIssuer } from './issuer.ts'
 import { startKms } from './kms.ts'
@@ -24,6 +25,8 @@ export type StackOptions = {
   readonly storage: WantedStorage
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles?: string | undefined
+  /** everything in this process, drawing from this; undefined: each service a process of its own */
+  readonly seed?: string | undefined
   /** an EVM node that runs already */
   readonly chainUrl?: string
 }
@@ -76,7 +79,7 @@ export async function startStack(options: StackOptions, tell: Pick<Teller, 'step
 type World = { readonly issuer: RunningIssuer; readonly chain: RunningChain; readonly storage: Storage }
 
 async function startWorld(
-  { ports, directory, chainUrl, storage: wanted }: StackOptions,
+  { ports, directory, chainUrl, seed, storage: wanted }: StackOptions,
   tell: Pick<Teller, 'step'>,
   started: (() => Promise<void>)[],
 ): Promise<World> {
@@ -109,6 +112,7 @@ async function startWorld(
     ({ rpcUrl }) => rpcUrl,
   )
   started.push(chain.stop)
+  if (seed !== undefined) requireDevelopmentChain(chain)
   return { issuer, chain, storage }
 }
 
@@ -138,7 +142,7 @@ async function startServices(
 ): Promise<Omit<Stack, 'stop'>> {
   const logs = logsOf(options.directory)
   const run = async (plan: ServicePlan, logName: string) => {
-    const service = serviceOf({ ...plan, healthUrl: healthOf(plan), logFile: join(logs, `${logName}.log`) })
+    const service = await serviceFor(plan, join(logs, `${logName}.log`), options.seed)
     started.push(service.stop)
     await service.start()
     return service
@@ -169,6 +173,12 @@ async function startServices(
       return run({ ...plan, env: { ...plan.env, ...env } }, `${name}-${env['PORT']}`)
     },
   }
+}
+
+async function serviceFor(plan: ServicePlan, logFile: string, seed: string | undefined): Promise<Service> {
+  if (seed === undefined) return serviceOf({ ...plan, healthUrl: healthOf(plan), logFile })
+  const { inProcess } = await import('./in-process.ts')
+  return inProcess(plan, seed)
 }
 
 const logsOf = (directory: string) => join(directory, 'logs')

@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HELP, parseOptions, type StartOptions } from './options.ts'
 import { type Stack, startStack } from './stack.ts'
+import { seeded } from './seeded.ts'
 import { tellStory } from './story.ts'
 import { createTeller, millis, type Teller } from './tell.ts'
 
 /** `npm start`: everything on this machine, the story, then whatever the user wants to try. */
 async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2), process.env)
+  const options = optionsOrWhy()
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n`)
+    return 1
+  }
   if (options.help) {
     process.stdout.write(HELP)
     return 0
@@ -23,7 +28,7 @@ async function main(): Promise<number> {
   try {
     tell.chapter('Starting Tandem on this machine')
     stack = await startStack({ ...options, directory, ...(chainUrl === undefined ? {} : { chainUrl }) }, tell)
-    await tellStory(stack, tell)
+    await tellStory(stack, tell, options.seed === undefined ? undefined : seeded(`${options.seed}/device`))
     tell.say(`\nAll of it in ${millis(performance.now() - begun)}.`)
     told = true
     if (!options.once) await stayUp(stack, tell)
@@ -35,12 +40,25 @@ async function main(): Promise<number> {
     return 1
   } finally {
     await stack?.stop()
-    if (told && options.once && options.directory === '') await rm(directory, { recursive: true, force: true })
+    if (told && isTemporary(options)) await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function directoryFor({ directory, once }: StartOptions): Promise<string> {
-  if (directory === '' && once) return mkdtemp(join(tmpdir(), 'tandem-'))
+/** What is wrong with them is the user's to mend: a sentence, and no stack. */
+function optionsOrWhy(): StartOptions | string {
+  try {
+    return parseOptions(process.argv.slice(2), process.env)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** A run with a seed repeats its ids and nonces, and so must never find what another has left. */
+const isTemporary = ({ directory, once, seed }: StartOptions) => directory === '' && (once || seed !== undefined)
+
+async function directoryFor(options: StartOptions): Promise<string> {
+  const { directory } = options
+  if (isTemporary(options)) return mkdtemp(join(tmpdir(), 'tandem-'))
   const path = resolve(directory === '' ? '.tandem' : directory)
   await mkdir(path, { recursive: true, mode: 0o700 })
   return path

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { threadId } from 'node:worker_threads'
 import { native } from '@tandem/ec-native'
 import { type Backend, noble, selfTest } from '@tandem/ecdsa'
-import { hedged, type Rng } from '@tandem/rounds'
+import { hedged, type Rng, UsageError } from '@tandem/rounds'
 import { utf8 } from '@tandem/wire'
 
 /** What a thread computes with. */
@@ -20,9 +20,24 @@ export function arithmetic(): Arithmetic {
   return prepared
 }
 
+/**
+ * For a thread of a composition root that is no service: it draws from `rng` instead.
+ *
+ * @throws {UsageError} once this thread has drawn: nobody may be surprised
+ */
+export function drawFrom(rng: Rng): void {
+  if (prepared !== undefined) throw new UsageError('this thread has its generator')
+  prepared = { backend: testedBackend(), rng }
+}
+
 function prepare(): Arithmetic {
-  const backend = native() ?? noble
-  if (!selfTest(backend)) throw new Error('the known answers do not come out: this machine computes wrong')
+  const backend = testedBackend()
   const personal = utf8(`${process.pid} ${threadId} ${process.hrtime.bigint()}`)
   return { backend, rng: hedged((n) => new Uint8Array(randomBytes(n)), personal) }
+}
+
+function testedBackend(): Backend {
+  const backend = native() ?? noble
+  if (!selfTest(backend)) throw new Error('the known answers do not come out: this machine computes wrong')
+  return backend
 }

@@ -20,7 +20,12 @@ export type PoolOptions = {
   readonly threads?: number | undefined
   /** a thread ended that nobody waited for; another takes its place */
   readonly lost?: (cause: Error) => void
+  /** another module with the tasks of worker.ts */
+  readonly worker?: WorkerModule | undefined
 }
+
+/** A module that threads load, and what they find in `workerData`. */
+export type WorkerModule = { readonly url: string; readonly data: unknown }
 
 /** The threads that compute. A dialogue that waits for its device costs them memory, not time. */
 export type Pool = {
@@ -40,9 +45,10 @@ export type Pool = {
 }
 
 export function createPool(options: PoolOptions): Pool {
-  const { dialogues, threads = Math.max(1, availableParallelism() - 1), lost = () => {} } = options
+  const { dialogues, threads = Math.max(1, availableParallelism() - 1), lost = () => {}, worker } = options
   const pool = new Piscina({
-    filename: new URL(WORKER, import.meta.url).href,
+    filename: worker?.url ?? new URL(WORKER, import.meta.url).href,
+    workerData: worker?.data,
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: dialogues + SPARE_TASKS,

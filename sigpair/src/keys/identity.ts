@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
+import type { Rng } from '@tandem/rounds'
 import { isStoreError } from '@tandem/store'
 import { fromBase64url } from '@tandem/wire'
 import type { SealContext } from '../seal/seal.ts'
@@ -27,8 +28,8 @@ const PKCS8 = {
  * Opens the identity, creating it first if there is none. When several instances start at once one creates it and all
  * open the same.
  */
-export async function loadIdentity(stores: Stores): Promise<SigpairIdentity> {
-  const found = (await stores.parties.get(identityAt())) ?? (await createIdentity(stores))
+export async function loadIdentity(stores: Stores, rng: Rng = csprng): Promise<SigpairIdentity> {
+  const found = (await stores.parties.get(identityAt())) ?? (await createIdentity(stores, rng))
   if (!found) throw new Error('the identity was neither found nor created')
   const secrets = await stores.sealer.open(CONTEXT, found.data.secrets)
   const opened = openIdentity(secrets)
@@ -36,8 +37,10 @@ export async function loadIdentity(stores: Stores): Promise<SigpairIdentity> {
   return opened
 }
 
-async function createIdentity({ parties, sealer, now }: Stores) {
-  const bytes = new Uint8Array(randomBytes(64))
+const csprng: Rng = (n) => new Uint8Array(randomBytes(n))
+
+async function createIdentity({ parties, sealer, now }: Stores, rng: Rng) {
+  const bytes = rng(64)
   const secrets = await sealer.seal(CONTEXT, bytes)
   bytes.fill(0)
   try {

@@ -1,0 +1,50 @@
+import { startDuoNode } from '@tandem/duo-node'
+import { listen } from '@tandem/service'
+import { createApi } from '../../../functions/src/api.ts'
+import { readFunctionsConfig } from '../../../functions/src/config.ts'
+import { readDuoNodeConfig } from '../../../duo-node/src/config.ts'
+import { readSigpairConfig } from '../../../sigpair/src/config.ts'
+import { startSigpair } from '../../../sigpair/src/start.ts'
+import type { ServiceName } from './programs.ts'
+import { seeded } from './seeded.ts'
+import type { Service } from './service-process.ts'
+import type { ServicePlan } from './services.ts'
+
+type Running = { readonly close: () => Promise<void> }
+
+type Start = (env: ServicePlan['env'], seed: string) => Promise<Running>
+
+/** Each party has a stream of its own: what one draws does not move the others. */
+const STARTS: Readonly<Record<ServiceName, Start>> = {
+  sigpair: async (env, seed) => {
+    // One thread: with more of them it would be chance which one draws what
+    const config = readSigpairConfig({ ...env, THREADS: '1' })
+    const worker = { url: import.meta.resolve('./seeded-worker.ts'), data: `${seed}/sigpair/thread` }
+    return startSigpair(config, { rng: seeded(`${seed}/sigpair`), worker })
+  },
+  'duo-node': async (env) => startDuoNode(readDuoNodeConfig(env)),
+  functions: async (env, seed) => {
+    const config = readFunctionsConfig(env)
+    const api = createApi(config, seeded(`${seed}/functions`))
+    const server = await listen(api, { name: 'functions', host: config.host, port: Number(env['PORT']) })
+    return {
+      close: async () => {
+        server.cut()
+        await server.close()
+      },
+    }
+  },
+}
+
+/** A service inside this process, with the configuration that a process of its own would have. */
+export function inProcess({ name, env }: ServicePlan, seed: string): Service {
+  let running: Running | undefined
+  const stop = async () => {
+    await running?.close()
+    running = undefined
+  }
+  const start = async () => {
+    running = await STARTS[name]({ ...env, LOG_LEVEL: 'error' }, seed)
+  }
+  return { name, pid: () => process.pid, start, kill: stop, stop }
+}
