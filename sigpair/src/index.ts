@@ -26,6 +26,8 @@ export { type KeyView, type LoadedKey, loadForSigning, readKey, type ReadyKey, r
 export { openShare } from './keys/epoch-key.ts'
 export { beginKeygen, commitStage, failKeygen } from './keys/key-store.ts'
 export { finishRetirements, noteRetirements, retireEpoch } from './keys/retire.ts'
+export { type Commit, named, putInForce, rotateKey } from './keys/rotate.ts'
+export { abortOldStages } from './keys/stage-expire.ts'
 export { beginEpoch, type NewEpoch, type Refreshable, refreshable } from './keys/stage-begin.ts'
 export { abortOpened, abortStage, commitReceipt, readStage, type ReceiptDeps } from './keys/stage-fate.ts'
 export {

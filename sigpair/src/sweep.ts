@@ -1,5 +1,7 @@
 import type { Log } from '@tandem/service'
 import { deliverOutbox } from './audit/audit-outbox.ts'
+import { finishRetirements } from './keys/retire.ts'
+import { abortOldStages } from './keys/stage-expire.ts'
 import type { Stores } from './stores.ts'
 
 type Swept = Pick<Stores, 'parties' | 'presignatures' | 'now'>
@@ -9,7 +11,7 @@ const EVERY_MS = 60_000
 
 /**
  * Erases expired documents now and then: spent tokens, old sessions, and the sealed shares of keys nobody committed. Brings
- * audit lines that a crash has left behind into their chains.
+ * audit lines that a crash has left behind into their chains, erases what is left of dead epochs, and aborts old stages.
  *
  * @returns how to stop
  *
@@ -24,6 +26,8 @@ export function sweepExpired(stores: Swept, log: Log, everyMs = EVERY_MS): () =>
 async function sweep(stores: Swept, log: Log): Promise<void> {
   try {
     await deliverOutbox(stores)
+    await finishRetirements(stores)
+    await abortOldStages(stores)
     await stores.parties.sweep()
     await stores.presignatures.sweep()
   } catch (cause) {

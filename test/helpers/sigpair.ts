@@ -150,13 +150,21 @@ export async function startSurroundings() {
   return { environment, dataDirectory, view, close }
 }
 
+/** Who dials; a new key has no epoch yet. */
+export type Dialling = {
+  readonly device: Device
+  readonly keyId: string
+  readonly pair?: { readonly epoch: number }
+}
+
 /** A dialogue with a fresh ticket of the right kind; `changes` say what is wrong with it. */
 export async function dial(
   sigpair: TestSigpair,
-  { device, keyId }: { readonly device: Device; readonly keyId: string },
+  { device, keyId, pair }: Dialling,
   hello: Hello,
   changes: { readonly grant?: Partial<TicketGrant>; readonly request?: Partial<DialogueRequest> } = {},
 ): Promise<Conversation> {
-  const ticket = await sigpair.ticket({ sub: OWNER, op: hello.op, keyId, epoch: 0, cnf: device.cnf, ...changes.grant })
+  const epoch = pair?.epoch ?? 0
+  const ticket = await sigpair.ticket({ sub: OWNER, op: hello.op, keyId, epoch, cnf: device.cnf, ...changes.grant })
   return converse({ url: sigpair.url, sigpairKey: sigpair.sigpairKey, device, ticket, hello, ...changes.request })
 }

@@ -3,10 +3,12 @@ import {
   ackMessage,
   keygen,
   type KeygenResult,
+  type KeyShare,
   noble,
   openPair,
   presign,
   type Presignature,
+  refresh,
   type Signature,
   sign,
   type SigningKey,
@@ -26,7 +28,17 @@ import {
   stageKey,
   type Stores,
 } from '@tandem/sigpair'
-import { fromHex, type Intent, type PrepareSessionRequest, toBase64url, toHex } from '@tandem/wire'
+import {
+  CONTROL,
+  canonicalJson,
+  fromHex,
+  type Intent,
+  intentBytes,
+  type KeyRotateRequest,
+  type PrepareSessionRequest,
+  toBase64url,
+  toHex,
+} from '@tandem/wire'
 import { fast } from './backends.ts'
 import { dealtKey } from './dealt-key.ts'
 import { type Conversation, createDevice, type Device, play } from './device.ts'
@@ -55,6 +67,70 @@ export async function playKeygen(talk: Conversation, device: Device, keyId: stri
   const result = await play(talk, keygen(setup, { backend: fast, rng, sign: device.sign }))
   await playPresign(talk, keyOf(result), sessionId(fromHex(talk.answer.stageId ?? '')))
   return result
+}
+
+/** The device's side of a refresh and its rehearsal; with a recovery key also the backup, up to the device's last word. */
+export type Refreshed = {
+  readonly result: KeygenResult
+  readonly stageId: Uint8Array
+  /** the new backup of Sigpair's share, which nobody has verified yet */
+  readonly backup: Uint8Array | undefined
+}
+
+export async function playRefresh(talk: Conversation, device: Device, old: KeyShare): Promise<Refreshed> {
+  const stageId = fromHex(talk.answer.stageId ?? '')
+  const share = { ...old, identities: [device.identity, fromHex(talk.answer.identity)] }
+  const result = await play(talk, refresh({ share, stageId }, { backend: fast, rng, sign: device.sign }))
+  await playPresign(talk, keyOf(result), sessionId(stageId))
+  const backup = talk.answer.recoveryKey === undefined ? undefined : await heardBackup(talk)
+  return { result, stageId, backup }
+}
+
+async function heardBackup(talk: Conversation): Promise<Uint8Array> {
+  const { protocol, round, body } = await talk.next()
+  if (protocol !== 'control' || round !== CONTROL.backup) throw new Error('Sigpair should have sent the backup')
+  return body
+}
+
+/** A refresh over a socket to its end: both sides hold the stage, and nothing is in force yet. */
+export async function stageRefresh(
+  sigpair: TestSigpair,
+  wallet: Pick<Wallet, 'device' | 'keyId' | 'key' | 'pair'>,
+): Promise<Refreshed> {
+  const talk = await dial(sigpair, wallet, { op: 'refresh' })
+  const staged = await playRefresh(talk, wallet.device, wallet.key.share)
+  talk.stored()
+  await talk.done()
+  return staged
+}
+
+/** The wallet once its stage is in force. */
+export function renewed(wallet: Wallet, { result }: Refreshed): Wallet {
+  const { epoch, ssid } = result.share
+  return { ...wallet, key: keyOf(result), pair: { ...wallet.pair, ssid, epoch } }
+}
+
+/** What the enrolled device says to put a stage in force: the body, and its intent over it. */
+export function rotateRequest(
+  { device, keyId, key }: Pick<Wallet, 'device' | 'keyId' | 'key'>,
+  stageId: Uint8Array,
+  change: Partial<KeyRotateRequest['body']> = {},
+): KeyRotateRequest {
+  const backups = { sigpair: 'waived' as const, device: 'waived' as const }
+  const body = { stageId: toHex(stageId), backups, ...change }
+  return { body, intent: intentBy(device, { op: 'rotate', keyId, epoch: key.share.epoch + 1 }, body) }
+}
+
+/** A fresh intent of this device over this body. */
+export function intentBy(
+  { sign: signed }: Pick<Device, 'sign'>,
+  about: Pick<Intent, 'op' | 'keyId' | 'epoch'>,
+  body: object,
+  nowMs = Date.now(),
+): Intent {
+  const bodyHash = toHex(createHash('sha256').update(canonicalJson(body)).digest())
+  const unsigned = { ...about, bodyHash, nonce: toHex(rng(16)), expiry: Math.floor(nowMs / 1000) + 300 }
+  return { ...unsigned, signature: toHex(signed(intentBytes(unsigned))) }
 }
 
 export function keyOf({ share, pairs }: KeygenResult): SigningKey {

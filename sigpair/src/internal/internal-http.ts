@@ -35,6 +35,7 @@ import { policyRoutes } from '../policy/policy-http.ts'
 import type { SessionRecord } from '../records.ts'
 import { batchRoutes } from '../sign/batch-http.ts'
 import { cancelSession } from '../sign/cancel-session.ts'
+import { stageRoutes } from './stage-routes.ts'
 import { prepareSession } from '../sign/session-store.ts'
 import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
@@ -67,6 +68,7 @@ export function internalRoutes(deps: InternalDeps): Route[] {
     ...attestRoutes(stores, caller),
     ...policyRoutes(deps, caller),
     ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
+    ...stageRoutes(deps, caller),
   ]
 }
 

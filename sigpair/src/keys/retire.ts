@@ -1,8 +1,9 @@
 import { type Data, ref, type Store, type Transaction } from '@tandem/store'
 import { limits, toHex } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
+import { sameBytes } from '../crypto/hash.ts'
 import { consumeStock } from './pair-store.ts'
-import type { EpochRecord, PresignatureRecord, RetirementRecord } from '../records.ts'
+import type { EpochRecord, RetirementRecord } from '../records.ts'
 import {
   BACKUPS,
   type PairName,
@@ -52,12 +53,8 @@ export async function retireEpoch(stores: Databases, dead: RetirementRecord): Pr
   const { keyId, ssid } = dead
   await destroyKeys(stores, dead)
   const ofEpoch = `${keyId.toLowerCase()}:${toHex(ssid)}:`
-  await eraseAll<PresignatureRecord>(
-    presignatures,
-    PRESIGNATURES,
-    `${keyId.toLowerCase()}:`,
-    (presignature) => toHex(presignature.ssid) === toHex(ssid),
-  )
+  const isOfEpoch = ({ ssid: of }: Data) => of instanceof Uint8Array && sameBytes(of, ssid)
+  await eraseAll(presignatures, PRESIGNATURES, `${keyId.toLowerCase()}:`, isOfEpoch)
   await eraseAll(presignatures, RUNS, ofEpoch)
   await eraseAll(parties, BACKUPS, ofEpoch)
   await parties.delete(retirementAt(dead))
@@ -78,14 +75,14 @@ async function destroyKeys({ presignatures, now }: Databases, { keyId, epoch, ss
   }, PATIENT)
 }
 
-async function eraseAll<T extends Data>(
+async function eraseAll(
   store: Store,
   collection: string,
   prefix: string,
-  isDead: (data: T) => boolean = () => true,
+  isDead: (data: Data) => boolean = () => true,
 ): Promise<void> {
   for (let after: string | undefined; ; ) {
-    const page = await store.list<T>(collection, { limit: PAGE, prefix, ...(after === undefined ? {} : { after }) })
+    const page = await store.list(collection, { limit: PAGE, prefix, ...(after === undefined ? {} : { after }) })
     const dead = page.docs.filter(({ data }) => isDead(data))
     await Promise.all(dead.map(async ({ id }) => store.delete(ref(collection, id))))
     if (page.next === undefined) return

@@ -26,6 +26,8 @@ import type { StageName } from './stage-store.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
 import { keyAt, openStageAt, pairAt, type Stores } from '../stores.ts'
 
+type Databases = Pick<Stores, 'parties' | 'presignatures' | 'now'>
+
 export type ReceiptDeps = { readonly backend: Backend; readonly identity: SigpairIdentity }
 
 /**
@@ -74,7 +76,7 @@ export async function abortStage(
 export type Abortion = { readonly owner?: string; readonly reason: 'asked for' | 'a check failed' | 'too old' }
 
 /** A stage that is begun or stored is aborted, and erased before this resolves. Nothing else changes. Repeatable. */
-export async function abortOpened(stores: Stores, name: StageName, { owner, reason }: Abortion): Promise<void> {
+export async function abortOpened(stores: Databases, name: StageName, { owner, reason }: Abortion): Promise<void> {
   const { keyId, stageId } = name
   const before = await stores.parties.get(keyAt(keyId))
   if (before) await requireKnownPast(stores, before.data)
@@ -99,13 +101,13 @@ export async function abortOpened(stores: Stores, name: StageName, { owner, reas
  *
  * Source: docs/spec/storage.md 4.4.
  */
-export async function requireKnownPast(stores: Stores, key: KeyRecord): Promise<void> {
+export async function requireKnownPast(stores: Databases, key: KeyRecord): Promise<void> {
   if (!key.stage || (await isAlive(stores, key.keyId, key.current))) return
   if (await isAlive(stores, key.keyId, key.stage.held)) throw pairRefused('STALE') // check L11
 }
 
 /** What the rules say, unless the record is older than the last commit: such a one must not say that a stage is dead. */
-async function truthOf(stores: Stores, key: KeyRecord, name: StageName): Promise<Fate> {
+async function truthOf(stores: Databases, key: KeyRecord, name: StageName): Promise<Fate> {
   const fate = fateOf(key, name)
   if (fate === 'committed') return fate
   if (!(await isAlive(stores, key.keyId, key.current))) return 'unknown' // check L11
@@ -113,7 +115,7 @@ async function truthOf(stores: Stores, key: KeyRecord, name: StageName): Promise
 }
 
 /** Whether the secrets of an epoch are there: not retired, not lost. Before the first one there is nothing to lose. */
-async function isAlive(stores: Stores, keyId: string, epoch: EpochRecord | null): Promise<boolean> {
+async function isAlive(stores: Databases, keyId: string, epoch: EpochRecord | null): Promise<boolean> {
   if (!epoch) return true
   const pair = await stores.presignatures.get(pairAt({ keyId, ssid: epoch.ssid }))
   return pair !== undefined && pair.data.status !== 'RETIRED'

@@ -7,7 +7,7 @@ import {
   encodeShare,
   storeStage,
 } from '@tandem/ecdsa'
-import type { Change, EpochName, Fate, KeyShare, PairSetup, ServerKey } from '@tandem/ecdsa'
+import type { Change, EpochName, KeyShare, PairSetup, ServerKey } from '@tandem/ecdsa'
 import { UsageError } from '@tandem/rounds'
 import { type Doc, isStoreError } from '@tandem/store'
 import { fromHex, limits, toBase64url, toHex, WireError } from '@tandem/wire'
@@ -157,7 +157,7 @@ export async function backUpStaged(stores: Stores, name: StageName, made: MadeBa
 /** The stage as the rules leave it. @throws {WireError} `KEY_BUSY` unless it is the one they were asked about */
 function amended(
   doc: Doc<KeyRecord> | undefined,
-  rule: (before: KeyRecord) => Change<ServerKey<EpochRecord>, EpochRecord, Fate>,
+  rule: (before: KeyRecord) => Change<ServerKey<EpochRecord>, EpochRecord>,
 ) {
   if (!doc) throw new WireError('KEY_BUSY')
   const { key, answer } = rule(doc.data)
