@@ -23,7 +23,7 @@ const PRODUCTION: readonly string[] = [
  *
  * @throws {Error} naming what stands against it, and what to do
  *
- * Source: docs/decisions/0011-deterministic-runs.md.
+ * Source: docs/decisions/0012-deterministic-runs.md.
  */
 export function requireHarmless(
   options: { readonly directory: string; readonly bundles: string | undefined },
