@@ -1,0 +1,72 @@
+import { createTandemClient, defaultPlatform, type Platform, type Socket, type Vault } from '@tandem/client'
+import { fileVault } from '@tandem/client/node'
+import { fast } from '../../helpers/backends.ts'
+import { flowOf, type Prepared } from '../flows.ts'
+import { type Moment, mortality } from './mortal.ts'
+
+/** What a device in a process of its own is told. */
+export type ToDevice = {
+  readonly baseUrl: string
+  readonly token: string
+  readonly pin: { readonly publicKey: string; readonly identity: string }
+  readonly vaultFolder: string
+  readonly vaultKey: readonly number[]
+  readonly flow: string
+  readonly prepared: Prepared
+  readonly diesAt: Moment
+}
+
+/** A device that can be killed before and after each write, each frame and each call. */
+const { around, arm, moments } = mortality()
+
+function mortalVault(vault: Vault): Vault {
+  return {
+    ...vault,
+    put: async (name, value) => around('write', async () => vault.put(name, value)),
+    delete: async (name) => around('write', async () => vault.delete(name)),
+  }
+}
+
+function mortalPlatform(platform: Platform): Platform {
+  return {
+    ...platform,
+    fetch: async (url, request) => around('call', async () => platform.fetch(url, request)),
+    connect: (url, subprotocol) => mortalSocket(platform.connect(url, subprotocol)),
+  }
+}
+
+function mortalSocket(socket: Socket): Socket {
+  socket.binaryType = 'arraybuffer'
+  const mortal: Socket = {
+    binaryType: 'arraybuffer',
+    get readyState() {
+      return socket.readyState
+    },
+    onopen: null,
+    onmessage: null,
+    onclose: null,
+    onerror: null,
+    send: (bytes) => around('frame out', () => socket.send(bytes)),
+    close: (code, reason) => socket.close(code, reason),
+  }
+  socket.onopen = () => mortal.onopen?.()
+  socket.onmessage = (event) => around('frame in', () => mortal.onmessage?.(event))
+  socket.onclose = (event) => mortal.onclose?.(event)
+  socket.onerror = () => mortal.onerror?.()
+  return mortal
+}
+
+const told = JSON.parse(process.argv[2] ?? '') as ToDevice
+const { baseUrl, token, pin, vaultFolder, vaultKey, prepared, diesAt } = told
+const device = createTandemClient({
+  baseUrl,
+  pin,
+  token: async () => token,
+  vault: mortalVault(await fileVault(vaultFolder, Uint8Array.from(vaultKey))),
+  platform: mortalPlatform(defaultPlatform()),
+  backend: fast,
+  stock: 0,
+})
+arm(diesAt)
+await flowOf(told.flow).act(device, prepared)
+process.stdout.write(JSON.stringify(moments()))

@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util'
+import { FLOWS, flowOf, type Flow } from './flows.ts'
+import { dieAt, type Victim } from './point.ts'
+import { type FaultWorld, startFaultWorld } from './world.ts'
+
+/**
+ * `npm run test:faults`: kills either side at every moment of every flow, one after the other, until the flow ends without a
+ * death. `--flow`, `--victim`, `--from` and `--only` narrow it down; ends with 1 if anything does not hold.
+ */
+const { values } = parseArgs({
+  options: {
+    flow: { type: 'string', multiple: true },
+    victim: { type: 'string', multiple: true },
+    /** numbers of moments, from 0 */
+    only: { type: 'string', multiple: true },
+  },
+})
+
+type Row = {
+  readonly flow: string
+  readonly victim: Victim
+  readonly points: number
+  /** points at which the flow reported success in spite of the death */
+  readonly succeeded: number
+  readonly failures: readonly string[]
+}
+
+const flows = values.flow === undefined ? FLOWS : values.flow.map(flowOf)
+const victims = (['sigpair', 'device'] as const).filter((one) => values.victim?.includes(one) ?? true)
+const rows: Row[] = []
+const world = await startFaultWorld()
+try {
+  for (const flow of flows) for (const victim of victims) rows.push(await killEverywhere(world, flow, victim))
+} finally {
+  await world.close()
+}
+print(rows)
+process.exitCode = rows.every(({ failures }) => failures.length === 0) ? 0 : 1
+
+async function killEverywhere(world: FaultWorld, flow: Flow, victim: Victim): Promise<Row> {
+  const { moments } = await dieAt(world, { flow, victim, diesAt: -1 }, 'dry')
+  const failures: string[] = []
+  const chosen = values.only?.map(Number)
+  let [points, succeeded] = [0, 0]
+  for (let diesAt = 0; diesAt < moments.length * 2; diesAt++) {
+    if (chosen !== undefined && !chosen.includes(diesAt)) continue
+    const name = moments[diesAt] ?? 'later'
+    const begun = performance.now()
+    const outcome = await dieAt(world, { flow, victim, diesAt }, 'full').catch((error: Error) => error)
+    if (outcome instanceof Error) failures.push(`${diesAt} (${name}): ${outcome.message}`)
+    else if (outcome.survived) break
+    else succeeded += Number(outcome.succeeded)
+    points += 1
+    const ms = Math.round(performance.now() - begun)
+    const what = outcome instanceof Error ? `FAILED: ${outcome.stack}` : outcome.succeeded ? 'went on' : 'reconciled'
+    process.stderr.write(`${flow.name} ${victim} ${diesAt + 1}/${moments.length} ${name}: ${what}, ${ms} ms\n`)
+  }
+  return { flow: flow.name, victim, points, succeeded, failures }
+}
+
+function print(all: readonly Row[]): void {
+  for (const { flow, victim, points, succeeded, failures } of all) {
+    const what = `${points} deaths, ${succeeded} unnoticed by the caller, ${failures.length} failures`
+    process.stdout.write(`${flow.padEnd(10)} ${victim.padEnd(8)} ${what}\n`)
+    for (const failure of failures) process.stdout.write(`  ${failure}\n`)
+  }
+}

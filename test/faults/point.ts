@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TandemClient, Wallet } from '@tandem/client'
+import { verifyMessage } from 'ethers'
+import type { Moment } from './children/mortal.ts'
+import type { ToDevice } from './children/mortal-device.ts'
+import type { Flow, Prepared } from './flows.ts'
+import type { FaultWorld } from './world.ts'
+
+export type Victim = 'sigpair' | 'device'
+
+/** One death, and what it led to. */
+export type Point = {
+  readonly flow: Flow
+  readonly victim: Victim
+  /** of the victim's */
+  readonly diesAt: Moment
+}
+
+export type Outcome = {
+  /** whether the victim lived to the end: there is no such moment */
+  readonly survived: boolean
+  /** names of the victim's moments, if it lived */
+  readonly moments: readonly string[]
+  /** whether the flow reported success, whoever died */
+  readonly succeeded: boolean
+}
+
+const DEVICE = join(import.meta.dirname, 'children/mortal-device.ts')
+
+/** Longest flow, with every repetition of a request; beyond it somebody hangs. */
+const PATIENCE_MS = 60_000
+
+/** Sigpair writes nothing later than this after an answer. */
+const AFTERWARDS_MS = 150
+
+/**
+ * Lets one side die at one moment, starts it again, reconciles, and demands exactly one working pair.
+ *
+ * @throws {Error} saying what does not hold
+ */
+export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, run: string): Promise<Outcome> {
+  const user = `${flow.name}-${victim}-${diesAt}-${run}`.replaceAll(' ', '-')
+  const vaultFolder = world.folder(user)
+  const before = await world.device(user, vaultFolder)
+  const prepared = await flow.prepare(world, user, before)
+  await before.close()
+
+  const part = { flow, prepared, user, vaultFolder, diesAt }
+  const outcome = await within(victim === 'sigpair' ? sigpairDies(world, part) : deviceDies(world, part))
+
+  const device = await world.device(user, vaultFolder)
+  const wallet = await within(flow.settle(device, prepared))
+  await requireWorking(world, device, wallet, user)
+  await device.close()
+  return outcome
+}
+
+type Part = {
+  readonly flow: Flow
+  readonly prepared: Prepared
+  readonly user: string
+  readonly vaultFolder: string
+  readonly diesAt: Moment
+}
+
+async function sigpairDies(world: FaultWorld, { flow, prepared, user, vaultFolder, diesAt }: Part): Promise<Outcome> {
+  const { sigpair } = world
+  const device = await world.device(user, vaultFolder)
+  await sigpair.arm(diesAt)
+  const death = sigpair.nextDeath()
+  const succeeded = await flow.act(device, prepared).then(
+    () => true,
+    () => false,
+  )
+  await device.close()
+  // What it does after its last answer is part of the flow.
+  await Promise.race([death.happened, delay(AFTERWARDS_MS)])
+  if (await death.over()) return { survived: false, moments: [], succeeded }
+  const moments = await sigpair.moments()
+  await sigpair.arm(-1)
+  return { survived: true, moments, succeeded }
+}
+
+async function deviceDies(world: FaultWorld, { flow, prepared, user, vaultFolder, diesAt }: Part): Promise<Outcome> {
+  const told: ToDevice = {
+    baseUrl: world.backend.url,
+    token: await world.backend.issuer.tokenOf(user),
+    pin: world.pin,
+    vaultFolder,
+    vaultKey: [...world.vaultKey],
+    flow: flow.name,
+    prepared,
+    diesAt,
+  }
+  const child = spawn(process.execPath, [DEVICE, JSON.stringify(told)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [said, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  if (signal === 'SIGKILL') return { survived: false, moments: [], succeeded: false }
+  if (code !== 0) throw new Error(`the device ended with ${code}`)
+  return { survived: true, moments: JSON.parse(said) as string[], succeeded: true }
+}
+
+/** The two halves of this wallet sign, with and without a presignature, and there is no other wallet. */
+async function requireWorking(world: FaultWorld, device: TandemClient, wallet: Wallet, user: string): Promise<void> {
+  const wallets = await device.wallets()
+  if (wallets.length !== 1) throw new Error(`the device has ${wallets.length} wallets`)
+  const { body } = await world.backend.call<{ profiles: { keyId: string }[] }>(user, 'GET', '/api/v1/profiles')
+  if (body.profiles.length !== 1) throw new Error(`the backend has ${body.profiles.length} profiles`)
+
+  await requireSignature(device, wallet, 'signed in a dialogue')
+  await device.fillPresignatures(wallet, 1)
+  await requireSignature(device, wallet, 'signed with a presignature')
+}
+
+export async function requireSignature(device: TandemClient, wallet: Wallet, message: string): Promise<void> {
+  const signer = verifyMessage(message, await device.signMessage(wallet, message))
+  if (signer !== wallet.address) throw new Error(`signed by ${signer}, not by ${wallet.address}`)
+}
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing happens for ${PATIENCE_MS / 1_000} s`)), PATIENCE_MS)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

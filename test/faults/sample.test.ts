@@ -1,0 +1,27 @@
+import { FLOWS } from './flows.ts'
+import { dieAt } from './point.ts'
+import { type FaultWorld, startFaultWorld } from './world.ts'
+
+/** Some of the deaths of `npm run test:faults`, which tries all of them. */
+const SAMPLE = {
+  keygen: {
+    sigpair: ['before write 5', 'after frame out 6', 'before answer 3'],
+    device: ['after write 2', 'before frame out 5', 'before call 3'],
+  },
+} as const
+
+let world: FaultWorld
+beforeAll(async () => {
+  world = await startFaultWorld()
+})
+afterAll(() => world.close())
+
+const deaths = FLOWS.flatMap((flow) =>
+  (['sigpair', 'device'] as const).flatMap((victim) =>
+    SAMPLE[flow.name][victim].map((diesAt) => ({ flow, name: flow.name, victim, diesAt })),
+  ),
+)
+
+test.each(deaths)('$name: the $victim dies $diesAt, and afterwards there is one pair, and it signs', async (death) => {
+  expect(await dieAt(world, death, 'sample')).toMatchObject({ survived: false })
+})
