@@ -12,6 +12,8 @@ import { backupAt, type Stores } from '../stores.ts'
 
 export type BackupDeps = { readonly backend: Backend; readonly tasks: Pick<ShareTasks, 'encryptShare'> }
 
+const ANOTHER = 'encryptionKey: another recovery key is enrolled; change it first'
+
 type BackupAsked = KeyBackupRequest & { readonly keyId: string; readonly owner: string }
 
 /**
@@ -60,8 +62,9 @@ export async function backUp(
 /** @returns whether it is enrolled; false if none is. @throws {WireError} `VALIDATION_FAILED` if another one is */
 function requireEnrolled(key: KeyRecord, encryptionKey: string, now: number): boolean {
   const enrolled = enrolledRecoveryKey(key, now)
-  if (enrolled === null || enrolled === encryptionKey) return enrolled !== null // check L13
-  throw new WireError('VALIDATION_FAILED', 'encryptionKey: another recovery key is enrolled; change it first')
+  const another = new WireError('VALIDATION_FAILED', ANOTHER)
+  if (enrolled !== null && enrolled !== encryptionKey) throw another // check L13
+  return enrolled !== null
 }
 
 async function encrypt(
