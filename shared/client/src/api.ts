@@ -1,4 +1,12 @@
 import {
+  type BatchOperationsRequest,
+  type BatchOperationsResponse,
+  type BatchResponse,
+  type BatchSignRequest,
+  type BatchSignResponse,
+  batchOperationsResponse,
+  batchResponse,
+  batchSignResponse,
   type BeginEnrolmentRequest,
   type CloudPublicKeyResponse,
   type ConfirmEnrolmentRequest,
@@ -62,6 +70,11 @@ export type Api = {
   signTypedData(body: SignTypedDataRequest): Promise<SignMessageResponse>
   transaction(sessionId: string): Promise<TransactionResponse>
   cancelTransaction(sessionId: string): Promise<TransactionResponse>
+  prepareBatch(body: BatchOperationsRequest): Promise<BatchOperationsResponse>
+  signBatch(body: BatchSignRequest): Promise<BatchSignResponse>
+  executeBatch(batchId: string): Promise<BatchResponse>
+  batch(batchId: string): Promise<BatchResponse>
+  cancelBatch(batchId: string): Promise<BatchResponse>
   enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
   confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
 }
@@ -98,6 +111,12 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     transaction: async (id) => call('GET', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
     cancelTransaction: async (id) =>
       call('DELETE', `/api/v1/transactions/${encodeURIComponent(id)}`, transactionResponse),
+    prepareBatch: async (body) =>
+      call('POST', '/api/v1/batch/operations', batchOperationsResponse, body, attemptKey(platform)),
+    signBatch: async (body) => call('POST', '/api/v1/mpc/batch-sign', batchSignResponse, body),
+    executeBatch: async (id) => call('POST', `/api/v1/batch/${encodeURIComponent(id)}/execute`, batchResponse),
+    batch: async (id) => call('GET', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
+    cancelBatch: async (id) => call('DELETE', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
     enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
     confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),
   }

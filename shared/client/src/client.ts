@@ -1,6 +1,9 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
 import type { EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
+import type { BatchResponse } from '@tandem/wire'
 import { createApi } from './api.ts'
+import { sendBatch, type SentBatch } from './wallet/batch.ts'
+import type { BatchRequest } from './wallet/batch-check.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
 import { createDevice } from './device.ts'
 import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
@@ -40,6 +43,10 @@ export type TandemClient = {
   resume(): Promise<Wallet[]>
   wallets(): Promise<Wallet[]>
   sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
+  /** up to fifty transactions, signed as a whole and sent in order */
+  sendBatch(wallet: Wallet, request: BatchRequest): Promise<SentBatch>
+  /** where each operation of a batch is */
+  batch(batchId: string): Promise<BatchResponse>
   /** ends the payments the app died in: what was signed is sent, what was not is given up; best called at its start */
   settlePayments(): Promise<TransactionResponse[]>
   /** EIP-55; the address below a BIP-32 path, from the key on this device */
@@ -99,6 +106,8 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     wallets: async () => (await loadWallets(vault)).filter((record) => record.current !== null).map(walletOf),
     sendTransaction: async (wallet, request) =>
       thenRefill(wallet, sendTransaction({ device, stock, payments }, wallet, request)),
+    sendBatch: async (wallet, request) => thenRefill(wallet, sendBatch(device, stock, wallet, request)),
+    batch: async (batchId) => device.api.batch(batchId),
     settlePayments: async () => settlePayments(device.api, payments),
     addressOf: async (wallet, path) => childAddress(device, wallet, path),
     signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),

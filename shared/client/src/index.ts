@@ -1,4 +1,7 @@
 export { createTandemClient, type TandemClient, type TandemOptions } from './client.ts'
+export type { SentBatch } from './wallet/batch.ts'
+export type { BatchRequest } from './wallet/batch-check.ts'
+export type { Operation } from './wallet/operation.ts'
 export type { Wallet } from './wallet/create-wallet.ts'
 export { type DeviceErrorCode, TandemError } from './errors.ts'
 export type { PaymentRequest, Sent } from './wallet/pay.ts'
