@@ -3,6 +3,7 @@ import { limits, toHex } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
 import { connectBatch } from './connect-batch.ts'
 import { connectKeys } from './connect-keys.ts'
+import { proveAudit, readAudit } from './http/audit.ts'
 import { cancelTransaction } from './http/cancel-transaction.ts'
 import { cloudPublicKey } from './http/cloud-public-key.ts'
 import { createProfile } from './http/create-profile.ts'
@@ -70,8 +71,8 @@ export function connect(ports: Ports) {
     ...connectTwoFactor(ports.twoFactor),
     readPolicy: readPolicy(policyDeps(ports)),
     setPolicy: setPolicy(policyDeps(ports)),
-    readAudit: sigpair.readAudit,
-    proveAudit: sigpair.proveAudit,
+    readAudit: readAudit({ readAudit: sigpair.readAudit, readOwn: ports.userAudit.page }),
+    proveAudit: proveAudit({ proveAudit: sigpair.proveAudit, proveOwn: ports.userAudit.proof }),
     ...connectKeys(ports),
     ...connectBatch(ports, { preparing, submitting }),
   }

@@ -14,6 +14,7 @@ import { type Profiles, profiles } from './ports/profiles.ts'
 import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
 import { type TwoFactor, twoFactor } from './ports/two-factor.ts'
+import { type UserAudit, userAudit } from './ports/user-audit.ts'
 import type { RequireTwoFactor } from './two-factor/require.ts'
 
 /** `n` unpredictable bytes. */
@@ -42,6 +43,8 @@ export type Ports = {
   readonly buckets: Buckets
   /** Spends one of a user's allowance; answers what is left, unless it has no bounds. @throws {WireError} `RATE_LIMITED` */
   readonly spend: (user: string, bucket: BucketName, what?: string) => Promise<Allowance | undefined>
+  /** what the user did that concerns no key */
+  readonly userAudit: UserAudit
   readonly twoFactor: TwoFactor
   /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
   readonly requireTwoFactor: RequireTwoFactor
@@ -81,6 +84,7 @@ export async function openPorts(config: FunctionsConfig, random: Random = csprng
     batches: batches(store),
     builder: { routers: config.swapRouters ?? new Map(), orbyUrl: config.orbyUrl },
     secrets,
+    userAudit: userAudit(store, key),
     twoFactor: secondFactor,
     requireTwoFactor: secondFactor.requireTwoFactor,
     buckets: config.buckets,

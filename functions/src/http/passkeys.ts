@@ -56,8 +56,9 @@ export const addPasskey =
       if (enrolment.passkeys.some(({ id }) => id === added.id))
         throw new WireError('VALIDATION_FAILED', 'passkey: known already')
       const passkeys = [...enrolment.passkeys, added]
-      if (enabled) return { enrolment: { ...enrolment, passkeys }, result: { id: added.id } }
-      return { enrolment: { ...enrolment, passkeys, recovery: tags }, result: { id: added.id, recoveryCodes } }
+      const event = { method: 'second-factor.add-passkey' as const, metadata: { passkeys: passkeys.length } }
+      if (enabled) return { enrolment: { ...enrolment, passkeys }, result: { id: added.id }, event }
+      return { enrolment: { ...enrolment, passkeys, recovery: tags }, result: { id: added.id, recoveryCodes }, event }
     })
   }
 

@@ -59,7 +59,9 @@ export const enrol =
     const secret = Uint8Array.from(randomBytes(SECRET_BYTES))
     const until = deps.now() + ENROLMENT_MS
     const pending = { sealed: deps.secrets.seal(totpPlace(sub), secret), until, proved }
-    await deps.factors.change(sub, (enrolment) => ({ enrolment: { ...enrolment, pending }, result: undefined }))
+    await deps.factors.change(sub, (enrolment) => {
+      return { enrolment: { ...enrolment, pending }, result: undefined, event: { method: 'second-factor.enrol' } }
+    })
     return { ...(await deps.labelOf(secret, subject.slice(0, MAX_ACCOUNT))), expiresAt: Math.floor(until / 1000) }
   }
 
@@ -98,7 +100,7 @@ export const confirmEnrolment =
         const step = await deps.stepOfCode(deps.secrets.open(totpPlace(sub), sealed), code, 0, deps.now())
         if (step === undefined) return { enrolment, result: false }
         const confirmed = { totp: { sealed, lastStep: step }, pending: null, recovery: tags }
-        return { enrolment: { ...enrolment, ...confirmed }, result: true }
+        return { enrolment: { ...enrolment, ...confirmed }, result: true, event: { method: 'second-factor.confirm' } }
       }),
     )
     return { recoveryCodes }
@@ -125,7 +127,8 @@ export const replaceRecoveryCodes =
     await deps.requireTwoFactor(caller, twoFactorCode)
     const { recoveryCodes, tags } = draw(deps, caller.sub)
     await deps.factors.change(caller.sub, (enrolment) => {
-      return { enrolment: { ...enrolment, recovery: tags }, result: undefined }
+      const event = { method: 'second-factor.recovery-codes' as const }
+      return { enrolment: { ...enrolment, recovery: tags }, result: undefined, event }
     })
     return { recoveryCodes }
   }

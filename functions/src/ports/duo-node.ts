@@ -3,8 +3,8 @@ import {
   type AttestRequest,
   attestResponse,
   type AuditPage,
-  type AuditPageRequest,
   type AuditProof,
+  type AuditQuery,
   auditPage,
   auditProof,
   type CloudPublicKeyResponse,
@@ -58,7 +58,7 @@ export type DuoNode = KeyCalls & {
   readonly attest: (user: User, keyId: string, request: AttestRequest) => Promise<object>
   readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
   readonly setPolicy: (user: User, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
-  readonly readAudit: (user: User, query: AuditPageRequest) => Promise<AuditPage>
+  readonly readAudit: (user: User, query: AuditQuery) => Promise<AuditPage>
   readonly proveAudit: (user: User, keyId: string, seq: string) => Promise<AuditProof>
 }
 

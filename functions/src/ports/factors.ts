@@ -1,5 +1,6 @@
 import { isStoreError, ref, type Store } from '@tandem/store'
 import { userTag } from './profiles.ts'
+import { appendUserAudit, readUserAudit, type UserEvent } from './user-audit.ts'
 
 /** A credential of WebAuthn: public data only. */
 export type Passkey = {
@@ -45,7 +46,12 @@ export type Factors = {
   readonly takeChallenge: (owner: string, purpose: ChallengePurpose) => Promise<PasskeyChallenge | undefined>
 }
 
-export type Changed<R> = { readonly enrolment: Enrolment; readonly result: R }
+export type Changed<R> = {
+  readonly enrolment: Enrolment
+  readonly result: R
+  /** for the user's log, written with the change */
+  readonly event?: UserEvent
+}
 
 export function isEnabled({ totp, passkeys }: Enrolment): boolean {
   return totp !== null || passkeys.length > 0
@@ -64,12 +70,21 @@ export function factors(store: Store, now: () => number): Factors {
     change: (owner, next) =>
       store.transaction(async (tx) => {
         const doc = await tx.get(at(owner))
-        const { enrolment, result } = await next(doc?.data ?? NONE)
+        const tail = await readUserAudit(tx, owner)
+        const { enrolment, result, event } = await next(doc?.data ?? NONE)
         if (doc === undefined) tx.create(at(owner), enrolment)
         else tx.update(at(owner), enrolment)
+        if (event) appendUserAudit(tx, tail, now(), event)
         return result
       }),
-    erase: (owner) => store.delete(at(owner)),
+    erase: (owner) =>
+      store.transaction(async (tx) => {
+        const doc = await tx.get(at(owner))
+        const tail = await readUserAudit(tx, owner)
+        if (doc === undefined) return
+        tx.delete(at(owner))
+        appendUserAudit(tx, tail, now(), { method: 'second-factor.disable' })
+      }),
     putChallenge: (owner, purpose, challenge) =>
       store.transaction(async (tx) => {
         const found = await tx.get(challengeAt(owner, purpose))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Ref, ref, type Store } from '@tandem/store'
 import { WireError } from '@tandem/wire'
+import { appendUserAudit, readUserAudit } from './user-audit.ts'
 
 /** What the backend knows of a wallet: public data only. */
 export type Profile = {
@@ -64,9 +65,11 @@ export function profiles(store: Store, now: () => number): Profiles {
         const { owner, profileId } = profile
         const saved = await tx.get(refOf(owner, profileId))
         const deleted = await tx.get(deletedAt(owner, profileId))
+        const tail = await readUserAudit(tx, owner)
         if (deleted) throw new WireError('KEY_DELETED')
         if (saved) return saved.data
         tx.create(refOf(owner, profileId), profile)
+        appendUserAudit(tx, tail, now(), { method: 'profile.create', metadata: { profileId, keyId: profile.keyId } })
         return profile
       }),
     require: find,
@@ -74,17 +77,22 @@ export function profiles(store: Store, now: () => number): Profiles {
     rename: (owner, profileId, name) =>
       store.transaction(async (tx) => {
         const doc = await tx.get(refOf(owner, profileId))
+        const tail = await readUserAudit(tx, owner)
         if (doc === undefined) throw new WireError('NOT_FOUND')
         const renamed = { ...doc.data, name }
         tx.update(refOf(owner, profileId), renamed)
+        appendUserAudit(tx, tail, now(), { method: 'profile.rename', metadata: { profileId } })
         return renamed
       }),
     forget: ({ owner, profileId, keyId }) =>
       store.transaction(async (tx) => {
         const saved = await tx.get(refOf(owner, profileId))
         const deleted = await tx.get(deletedAt(owner, profileId))
+        const tail = await readUserAudit(tx, owner)
         if (saved) tx.delete(refOf(owner, profileId))
-        if (!deleted) tx.create(deletedAt(owner, profileId), { keyId, deletedAt: now() })
+        if (deleted) return
+        tx.create(deletedAt(owner, profileId), { keyId, deletedAt: now() })
+        appendUserAudit(tx, tail, now(), { method: 'profile.delete', metadata: { profileId, keyId } })
       }),
     findDeleted: async (owner, profileId) => (await store.get(deletedAt(owner, profileId)))?.data,
     list: async (owner) => {

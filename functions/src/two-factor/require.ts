@@ -78,7 +78,9 @@ async function useRecoveryCode(
 ): Promise<Changed<boolean>> {
   const tag = secrets.tag(recoveryPlace(owner), code)
   const recovery = enrolment.recovery.filter((one) => one !== tag)
-  return { enrolment: { ...enrolment, recovery }, result: recovery.length < enrolment.recovery.length }
+  if (recovery.length === enrolment.recovery.length) return { enrolment, result: false }
+  const event = { method: 'second-factor.recovery-code' as const, metadata: { left: recovery.length } }
+  return { enrolment: { ...enrolment, recovery }, result: true, event }
 }
 
 async function usePasskey(

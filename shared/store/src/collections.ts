@@ -77,6 +77,8 @@ export const DATABASES = {
       'second-factors',
       'sessions',
       'spent-tokens',
+      'user-audit',
+      'user-audit-heads',
       'webhooks',
     ],
   },

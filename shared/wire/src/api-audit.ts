@@ -9,11 +9,12 @@ const sequence = z.int().min(1).max(999_999_999_999)
 export const auditEntry = z
   .strictObject({
     seq: sequence,
-    /** RFC 3339, UTC, Sigpair's clock */
+    /** RFC 3339, UTC, the writer's clock */
     timestamp: z.string().max(30),
-    serviceName: z.literal('sigpair'),
+    /** who wrote it: Sigpair what is done with a key, functions what concerns none */
+    serviceName: z.enum(['sigpair', 'functions']),
     methodName: z.string().max(64),
-    /** keys/{keyId} */
+    /** keys/{keyId}, or users/{user} */
     resourceName: z.string().max(80),
     /** SHA-256 of `issuer|subject`; `sigpair` for what it did by itself */
     authenticationInfo: z.strictObject({ principalSubject: z.string().max(66) }),
@@ -34,6 +35,12 @@ export const auditHead = z
   .strictObject({ keyId: keyIdField, seq: z.int().min(0), hash: digest, signature: hex(64) })
   .meta({ id: 'AuditHead' })
 export type AuditHead = z.infer<typeof auditHead>
+
+/** The end of a user's own chain, signed by the backend's service key. */
+export const userAuditHead = z
+  .strictObject({ user: digest, seq: z.int().min(0), hash: digest, signature: hex(64) })
+  .meta({ id: 'UserAuditHead' })
+export type UserAuditHead = z.infer<typeof userAuditHead>
 
 /** A chain's hash at some time, signed by a key that never leaves the KMS. */
 export const auditCheckpoint = z
@@ -60,9 +67,11 @@ export const auditQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_AUDIT_PAGE).default(50),
 })
 
-/** GET /api/v1/audit */
-export const auditPageRequest = auditQuery
-export type AuditPageRequest = z.infer<typeof auditQuery>
+export type AuditQuery = z.infer<typeof auditQuery>
+
+/** GET /api/v1/audit: of a key, or without one of the caller's own chain */
+export const auditPageRequest = auditQuery.extend({ keyId: keyIdField.optional() })
+export type AuditPageRequest = z.infer<typeof auditPageRequest>
 
 export const auditPage = z
   .strictObject({
@@ -76,8 +85,17 @@ export const auditPage = z
   .meta({ id: 'AuditPage' })
 export type AuditPage = z.infer<typeof auditPage>
 
-/** GET /internal/audit/proof/:seq?keyId, GET /api/v1/audit/proof/:seq?keyId */
+export const userAuditPage = auditPage
+  .omit({ checkpoint: true })
+  .extend({ head: userAuditHead })
+  .meta({ id: 'UserAuditPage' })
+export type UserAuditPage = z.infer<typeof userAuditPage>
+
+/** GET /internal/audit/proof/:seq?keyId */
 export const auditProofQuery = z.strictObject({ keyId: keyIdField })
+
+/** GET /api/v1/audit/proof/:seq?keyId */
+export const auditProofRequest = auditProofQuery.partial()
 export const auditProofParams = z.strictObject({ seq: z.string().regex(/^[1-9][0-9]{0,11}$/, 'a line number') })
 
 /** From one line to the first checkpoint at or after it: whoever hashes the lines in order arrives at what the KMS signed. */
@@ -90,3 +108,9 @@ export const auditProof = z
   })
   .meta({ id: 'AuditProof' })
 export type AuditProof = z.infer<typeof auditProof>
+
+export const userAuditProof = auditProof
+  .omit({ checkpoint: true })
+  .extend({ head: userAuditHead })
+  .meta({ id: 'UserAuditProof' })
+export type UserAuditProof = z.infer<typeof userAuditProof>

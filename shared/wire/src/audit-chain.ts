@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { canonicalJson, utf8 } from './canonical.ts'
 import { fromHex, toHex } from './encoding.ts'
-import type { AuditEntry, AuditHead, AuditLine } from './api-audit.ts'
+import type { AuditEntry, AuditHead, AuditLine, UserAuditHead } from './api-audit.ts'
 
 /** What stands before the first entry of every chain. */
 export const AUDIT_START = `0x${'00'.repeat(32)}`
@@ -14,6 +14,11 @@ export function auditHash(prev: string, entry: AuditEntry): string {
 /** What Sigpair's identity (Ed25519) signs over the head of a chain. Source: docs/spec/audit.md 3.1. */
 export function auditHeadBytes({ keyId, seq, hash }: Pick<AuditHead, 'keyId' | 'seq' | 'hash'>): Uint8Array {
   return utf8(`tandem/audit-head/v1\n${canonicalJson({ keyId, seq, hash })}`)
+}
+
+/** What the backend's service key (Ed25519) signs over the head of a user's own chain. Source: docs/spec/audit.md 6.2. */
+export function userAuditHeadBytes({ user, seq, hash }: Pick<UserAuditHead, 'user' | 'seq' | 'hash'>): Uint8Array {
+  return utf8(`tandem/user-audit-head/v1\n${canonicalJson({ user, seq, hash })}`)
 }
 
 /** What the KMS key signs in a checkpoint. Source: docs/spec/audit.md 3.2. */
@@ -33,7 +38,7 @@ export type AuditBreak = { readonly index: number; readonly seq: number; readonl
 /**
  * Whether these lines follow one another without a change, a gap or a swap.
  *
- * @param lines of one key, in order
+ * @param lines of one key or one user, in order
  * @param after what the first line must follow; the start of the chain when absent
  * @returns the first break, or undefined
  *
@@ -56,7 +61,7 @@ export function firstAuditBreak(
 
 function wrongWith({ entry, prev, hash }: AuditLine, seq: number, before: string, resource: string | undefined) {
   if (entry.seq !== seq) return `line ${entry.seq} stands where ${seq} belongs`
-  if (entry.resourceName !== resource) return 'of another key'
+  if (entry.resourceName !== resource) return 'of another chain'
   if (prev !== before) return 'does not follow the line before it'
   if (auditHash(prev, entry) !== hash) return 'its content is not what its hash says'
   return undefined

@@ -35,6 +35,7 @@ export {
   type AuditPage,
   type AuditPageRequest,
   type AuditProof,
+  type AuditQuery,
   auditCheckpoint,
   auditEntry,
   auditHead,
@@ -44,8 +45,15 @@ export {
   auditProof,
   auditProofParams,
   auditProofQuery,
+  auditProofRequest,
   auditQuery,
   MAX_AUDIT_PAGE,
+  type UserAuditHead,
+  type UserAuditPage,
+  type UserAuditProof,
+  userAuditHead,
+  userAuditPage,
+  userAuditProof,
 } from './api-audit.ts'
 export {
   AUDIT_START,
@@ -54,6 +62,7 @@ export {
   auditHash,
   auditHeadBytes,
   firstAuditBreak,
+  userAuditHeadBytes,
 } from './audit-chain.ts'
 export {
   type AssetRule,
