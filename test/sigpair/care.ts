@@ -30,12 +30,20 @@ export function careful(): Care {
     await care.pool.close()
     await care.kms.stop()
   })
-  beforeEach(async () => {
-    care.world = openWorld(care.kms.client, expect.getState().currentTestName ?? '')
-    care.key = await readyKeyIn(care.world)
-  })
+  beforeEach(async () => open(care))
   afterEach(async () => care.world.close())
   return care
+}
+
+/** Another world with another key in the same test. */
+export async function renew(care: Care): Promise<void> {
+  await care.world.close()
+  await open(care)
+}
+
+async function open(care: Care): Promise<void> {
+  care.world = openWorld(care.kms.client, expect.getState().currentTestName ?? '')
+  care.key = await readyKeyIn(care.world)
 }
 
 export type Said = {

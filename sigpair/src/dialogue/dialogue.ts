@@ -8,6 +8,7 @@ import { type DeviceSocket, SocketLost } from './channel-ws.ts'
 import { type Computing, converse } from './converse.ts'
 import { openKeygen } from './dialogue-keygen.ts'
 import { openPresign } from './dialogue-presign.ts'
+import { openRecover } from './dialogue-recover.ts'
 import { openRefresh } from './dialogue-refresh.ts'
 import { openSign } from './dialogue-sign.ts'
 import { link } from './link.ts'
@@ -32,6 +33,7 @@ const OPERATIONS: Partial<Record<TicketOperation, Open>> = {
   presign: openPresign,
   sign: openSign,
   refresh: openRefresh,
+  recover: openRecover,
 }
 
 /** RFC 6455, 7.4.1: the purpose of the connection is fulfilled. */

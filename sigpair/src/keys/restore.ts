@@ -1,11 +1,14 @@
-import { type Backend, verifyPossession } from '@tandem/ecdsa'
+import { abortStage, type Backend, verifyPossession } from '@tandem/ecdsa'
 import { keyId as asKeyId, sessionId } from '@tandem/rounds'
+import type { Transaction } from '@tandem/store'
 import {
   type DeviceKey,
   fromHex,
   isCertified,
   type KeyRestoreCancelRequest,
+  type KeyRestoreConfirmRequest,
   type KeyRestoreRequest,
+  type KeyRotateResponse,
   limits,
   type RestoreResponse,
   WireError,
@@ -13,10 +16,14 @@ import {
 import { amendKey, keyInForce } from './amend.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { requireExchangeKey } from '../crypto/hpke.ts'
+import { verifyIntent } from './intent.ts'
 import { namedBy } from './named-by.ts'
+import { finishRetirements, noteRetirements } from './retire.ts'
+import { named, putInForce } from './rotate.ts'
+import { type ReceiptDeps, requireKnownPast } from './stage-fate.ts'
 import { DEVICE } from '../parties.ts'
 import type { DeviceName, EpochRecord, KeyRecord, RestoreRecord } from '../records.ts'
-import type { Stores } from '../stores.ts'
+import { openStageAt, type Stores } from '../stores.ts'
 
 export type RestoreDeps = {
   readonly backend: Backend
@@ -84,14 +91,60 @@ export async function cancelRestore(
   stores: Stores,
   { keyId, owner, body, intent }: KeyRestoreCancelRequest & Of,
 ): Promise<{ readonly status: 'cancelled' }> {
+  const { key } = await keyInForce(stores, keyId, owner)
+  await requireKnownPast(stores, key)
   const signed = { intent, op: 'restore-cancel' as const, body }
-  return amendKey(stores, { keyId, owner, method: 'key.restore-cancel', signed }, ({ key, spent, now }) => {
-    const answer = { status: 'cancelled' as const }
-    const open = openRestore(key, now)
-    if (open?.restoreId === body.restoreId) return { answer, change: { restore: null }, metadata: body }
-    if (spent) return { answer }
+  const asked = { keyId, owner, method: 'key.restore-cancel' as const, signed }
+  const answer = await amendKey(stores, asked, (found) => {
+    const cancelled = { answer: { status: 'cancelled' as const } }
+    const open = openRestore(found.key, found.now)
+    if (open?.restoreId === body.restoreId) return { ...cancelled, ...withdrawn(found.key, open), metadata: body }
+    if (found.spent) return cancelled
     throw new WireError('NOT_FOUND')
   })
+  await finishRetirements(stores, key.keyId)
+  return answer
+}
+
+/** The record without this request, and without what its dialogue has staged. */
+function withdrawn(key: KeyRecord, { restoreId }: RestoreRecord) {
+  const { current, begun, stage, opened } = key
+  const stageId = stage?.held.stageId ?? begun
+  if (!current || !stageId || opened?.restoreId !== restoreId) return { change: { restore: null } }
+  const aborted = abortStage(key, { stageId, epoch: current.epoch + 1 })
+  return {
+    change: { ...aborted.key, restore: null, opened: null },
+    also: (tx: Transaction) => {
+      tx.delete(openStageAt(key.keyId))
+      noteRetirements(tx, key.keyId, aborted.erase)
+    },
+  }
+}
+
+/**
+ * Puts the epoch in force that the restore's dialogue staged: its device is the enrolled one from then on, and what the lost one
+ * holds is dead. Repeatable: the same stage gets the same receipt and record.
+ *
+ * @throws {WireError} as `putInForce`; `NOT_FOUND` for a request that is past, cancelled or unknown; `FORBIDDEN` for an intent
+ *         of any other device
+ *
+ * Source: docs/spec/flows.md 12.5.
+ */
+export async function confirmRestore(
+  stores: Stores,
+  deps: ReceiptDeps,
+  { keyId: id, owner, body, intent }: KeyRestoreConfirmRequest & Of,
+): Promise<KeyRotateResponse> {
+  const { key, current } = await keyInForce(stores, id, owner)
+  const { keyId } = key
+  const { restoreId, stageId, backups } = body
+  const stage = { keyId, ...named(current, fromHex(stageId)) }
+  const isRepeated = stage.epoch === current.epoch
+  const open = openRestore(key, stores.now())
+  if (!isRepeated && open?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
+  const { identity } = isRepeated || !open ? key.device : open.device
+  verifyIntent(intent, { op: 'restore-confirm', keyId, epoch: stage.epoch, body, device: identity })
+  return putInForce(stores, deps, { stage, backups, intent, reason: 'restore', restoreId })
 }
 
 /** The request that is open, if there is one. */
