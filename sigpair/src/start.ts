@@ -129,6 +129,7 @@ async function serveInternal(
       backend: arithmetic().backend,
       rng,
       complete: pool.completeSignature,
+      tasks: pool.shareTasks,
       policyDelayMs: config.policyDelayMs,
       callers: {
         duoNode: { issuer: 'duo-node', keys: trust.duoNode },

@@ -23,6 +23,8 @@ let kms: TestKms
 let sigpair: World
 let backend: Backend<SigpairLike>
 
+const noWorker = async () => Promise.reject(new Error('no worker in this test'))
+
 /** Sigpair's internal half, as it runs. */
 async function startSigpair({ functions, duoNode }: Record<'functions' | 'duoNode', PublicJwk>) {
   const identity = await loadIdentity(sigpair.stores)
@@ -32,7 +34,8 @@ async function startSigpair({ functions, duoNode }: Record<'functions' | 'duoNod
     backend: noble,
     rng: sigpair.rng,
     policyDelayMs: 86_400_000,
-    complete: async () => Promise.reject(new Error('no worker in this test')),
+    complete: noWorker,
+    tasks: { encryptShare: noWorker, proveShare: noWorker, sealShare: noWorker },
     callers: {
       duoNode: { issuer: 'duo-node', keys: trustKeys([duoNode]) },
       backend: { issuer: 'functions', keys: trustKeys([functions]) },

@@ -24,6 +24,7 @@ let backendKey: SigningKey
 let duoNodeKey: SigningKey
 
 const lines: string[] = []
+const noWorker = async () => Promise.reject(new Error('no worker in this test'))
 
 beforeAll(async () => {
   kms = await startKms()
@@ -37,7 +38,8 @@ beforeAll(async () => {
     backend: noble,
     rng: world.rng,
     policyDelayMs: 86_400_000,
-    complete: async () => Promise.reject(new Error('no worker in this test')),
+    complete: noWorker,
+    tasks: { encryptShare: noWorker, proveShare: noWorker, sealShare: noWorker },
     callers: {
       duoNode: { issuer: 'duo-node', keys: trustKeys([duoNodeKey.publicJwk]) },
       backend: { issuer: 'functions', keys: trustKeys([backendKey.publicJwk]) },

@@ -24,10 +24,12 @@ import { auditDenied } from '../audit/audit-denied.ts'
 import { auditRoutes } from '../audit/audit-http.ts'
 import { signedHead } from '../audit/audit-read.ts'
 import { attestRoutes } from '../keys/attest.ts'
+import type { ShareTasks } from '../compute/share-tasks.ts'
 import { commitKey } from '../keys/commit.ts'
 import { eventRoutes } from '../events/event-routes.ts'
 import type { SigpairIdentity } from '../keys/identity.ts'
 import { authenticate, type AuthDeps } from './internal-auth.ts'
+import { careOf } from '../keys/key-care.ts'
 import { readKey } from '../keys/key-status.ts'
 import type { Kms } from '../seal/kms.ts'
 import type { PolicyDeps } from '../policy/policy-change.ts'
@@ -36,6 +38,7 @@ import type { SessionRecord } from '../records.ts'
 import { batchRoutes } from '../sign/batch-http.ts'
 import { cancelSession } from '../sign/cancel-session.ts'
 import { stageRoutes } from './stage-routes.ts'
+import { keyCareRoutes } from './key-routes.ts'
 import { prepareSession } from '../sign/session-store.ts'
 import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
@@ -47,6 +50,7 @@ export type InternalDeps = PolicyDeps & {
   /** hedged; draws ρ_S */
   readonly rng: Rng
   readonly complete: CompleteSignature
+  readonly tasks: ShareTasks
   readonly callers: Pick<AuthDeps, 'duoNode' | 'backend'>
 }
 
@@ -69,6 +73,7 @@ export function internalRoutes(deps: InternalDeps): Route[] {
     ...policyRoutes(deps, caller),
     ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
     ...stageRoutes(deps, caller),
+    ...keyCareRoutes(deps, caller),
   ]
 }
 
@@ -189,6 +194,7 @@ async function describeKey(stores: Stores, keyId: string, owner: string): Promis
     epoch: key.current?.epoch ?? 0,
     presignatures: status === 'READY' && pair ? pair.stock.length : 0,
     device: key.device,
+    ...(await careOf(stores, key)),
   }
 }
 
