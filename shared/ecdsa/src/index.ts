@@ -2,6 +2,18 @@ export { keygen } from './keygen/keygen.ts'
 export type { KeygenSetup } from './keygen/keygen-session.ts'
 export { refresh } from './refresh/refresh.ts'
 export type { RefreshSetup } from './refresh/refresh-session.ts'
+export { reshare } from './reshare/reshare.ts'
+export type { ReshareResult } from './reshare/reshare-rounds.ts'
+export { type Committee, placesOf, type ReshareSetup } from './reshare/reshare-session.ts'
+export type { NextKey } from './reshare/reshare-shares.ts'
+export {
+  attestationMessage,
+  type AttestedKey,
+  checkStatement,
+  type KeyPin,
+  type KeyStatement,
+  statementOf,
+} from './reshare/key-statement.ts'
 export type { Backend, Point } from './math/backend.ts'
 export { hashToField, invertAll, isogeny, p, swuCandidates } from './math/hash-to-curve.ts'
 export { noble, randomPoint } from './math/noble.ts'

@@ -7,7 +7,7 @@ export const SUITE = 'MPCW-DKLS23-SECP256K1-V1'
 export const LABELS = [
   ...(['kg/sid', 'kg/com', 'kg/ssid', 'kg/pok', 'kg/cc', 'kg/conf', 'kg/ack'] as const),
   ...(['rf/sid', 'rf/ssid', 'rf/com', 'rf/conf', 'rf/ack', 'rf/committed', 'rf/aborted', 'rf/status'] as const),
-  ...(['rs/sid', 'rs/ssid', 'rs/com', 'rs/conf', 'rs/ack', 'rs/committed', 'rs/aborted'] as const),
+  ...(['rs/statement', 'rs/sid', 'rs/ssid', 'rs/com', 'rs/conf', 'rs/ack', 'rs/committed', 'rs/aborted'] as const),
   ...(['pair', 'pair/tag', 'pair/t', 'bot/popf', 'bot/key', 'zs'] as const),
   ...(['pprf/node', 'pprf/leaf', 'pprf/chk', 'pprf/com'] as const),
   ...(['rv', 'rvole/s1', 'rvole/m1', 'rvole/s2', 'rvole/gadget'] as const),

@@ -5,7 +5,7 @@ import { type Sha2, TH } from '../math/hash.ts'
 import type { RunSecrets } from './pairing.ts'
 
 /** The protocols that end in a stage: shares and pairs that are durable and not yet in force. */
-export type StagingProtocol = 'keygen' | 'refresh'
+export type StagingProtocol = 'keygen' | 'refresh' | 'reshare'
 
 /** What the host lends. */
 export type StagingDeps = {
@@ -34,6 +34,7 @@ export type StagingSession = StagingDeps & {
 export const STAGING_LABELS = {
   keygen: { ssid: 'kg/ssid', ack: 'kg/ack' },
   refresh: { ssid: 'rf/ssid', ack: 'rf/ack' },
+  reshare: { ssid: 'rs/ssid', ack: 'rs/ack' },
 } as const satisfies Record<StagingProtocol, Record<'ssid' | 'ack', Label>>
 
 /** Round 1 travels under sid, the others under ssid, so that different views of round 1 surface in the header. */
@@ -54,7 +55,7 @@ export function acknowledges(session: StagingSession, j: PartyIndex, conf: Uint8
   return backend.ed25519Verify(ack, ackMessage(backend, protocol, conf, j), identities[j - 1]!)
 }
 
-/** TH("kg/ack", conf, LE16 j), or "rf/ack": what party j signs once it has stored its share. */
+/** TH("kg/ack", conf, LE16 j), or "rf/ack", "rs/ack": what party j signs once it has stored its share. */
 export function ackMessage(sha: Sha2, protocol: StagingProtocol, conf: Uint8Array, j: PartyIndex): Uint8Array {
   return TH(sha, STAGING_LABELS[protocol].ack, conf, le16(j))
 }
