@@ -44,7 +44,10 @@ export function connectBatch(ports: Ports, { preparing, submitting }: Shared) {
       ...common,
       receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),
     }),
-    cancelBatch: cancelBatch(common),
+    cancelBatch: cancelBatch({
+      ...common,
+      cancelBatch: (caller, { batchId, keyId }) => sigpair.cancelBatch(caller, batchId, { keyId }),
+    }),
   }
 }
 

@@ -1,5 +1,6 @@
 export { type CommitDeps, commitKey } from './keys/commit.ts'
 export { crc32c } from './seal/crc32c.ts'
+export { cancelBatch } from './sign/batch-cancel.ts'
 export { prepareBatch } from './sign/batch-prepare.ts'
 export { batchAt, type BatchRecord, batchReleaseAt } from './sign/batch-records.ts'
 export { type BatchCompletion, completeBatch, type SignedSession } from './sign/batch-sign.ts'

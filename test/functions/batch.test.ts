@@ -303,6 +303,17 @@ test('a batch that is given up frees its nonces, signed or not, and cannot be si
   expect(statuses(await look(last))).toEqual(['mined'])
 })
 
+test('a batch that Sigpair has signed is not given up, though its answer was of no use', async () => {
+  const batch = await built([pay(), pay()])
+  world.keys.meddle = async (operation, answer) =>
+    operation === 'complete batch' ? { ...answer, signatures: [] } : answer
+  expect((await signBatch(batch)).body.error).toBe('MPC_SIGNING_FAILED')
+  world.keys.meddle = honest
+  const { body } = await world.call('ada', 'DELETE', `/api/v1/batch/${batch.batchId}`)
+  expect(body).toMatchObject({ error: 'SESSION_CONSUMED' })
+  expect((await signBatch(batch)).status).toBe(200)
+})
+
 test('a session of a batch is not signed by itself, nor by a dialogue', async () => {
   const { unsignedOps } = await built([pay()])
   const { sessionId } = unsignedOps[0]!

@@ -1,6 +1,7 @@
 import { route, type Route } from '@tandem/service'
 import {
   batchIdField,
+  cancelBatchRequest,
   completeBatchRequest,
   type PrepareSessionRequest,
   prepareBatchRequest,
@@ -41,6 +42,20 @@ export function batchRoutesOf({ caller, owned, answered, digestOf, signatureOf }
           const rhoS = toHex(crypto.getRandomValues(new Uint8Array(32)))
           const named = sessions.map(({ sessionId, digest }) => ({ sessionId, digest, rhoS }))
           return { sessions: named, expiresAt: Math.floor(Date.now() / 1000) + 600 }
+        }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/batches/:batchId/cancel',
+      caller,
+      params: z.object({ batchId: batchIdField }),
+      body: cancelBatchRequest,
+      handle: ({ params: { batchId } }) =>
+        answered('cancel batch', () => {
+          const batch = batches.get(batchId)
+          if (batch?.signatures !== undefined) throw new WireError('SESSION_CONSUMED')
+          batches.delete(batchId)
+          return {}
         }),
     }),
     route({

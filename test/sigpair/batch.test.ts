@@ -1,6 +1,7 @@
 import { noble } from '@tandem/ecdsa'
 import {
   batchAt,
+  cancelBatch,
   type CompleteSignature,
   completeBatch,
   pairAt,
@@ -290,6 +291,32 @@ test('a batch is for one owner, one key and ten minutes, and a frozen key comple
   const next = await ready(payments(2), 'next')
   await poison(world.stores, key.pair)
   await expect(complete(next.request, next.signatures)).rejects.toMatchObject({ code: 'KEY_FROZEN' })
+})
+
+test('a batch that is given up gets no signature, not even by a request that is under way', async () => {
+  const { request, signatures } = await ready(payments(2))
+  const name = { batchId: request.batchId, keyId: key.keyId, owner: OWNER }
+  let resume = () => {}
+  const waiting = new Promise<void>((resolve) => (resume = resolve))
+  const act: CompleteSignature = async (job) => {
+    await waiting
+    return completeHere(job)
+  }
+  const slow = complete(request, signatures, { act }).catch((error: unknown) => error)
+  while ((await stock()).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await cancelBatch(world.instance(), name)
+  await cancelBatch(world.stores, name)
+  resume()
+  const refusal = { code: 'SESSION_CONSUMED', details: 'the batch was cancelled' }
+  expect(await slow).toMatchObject(refusal)
+  await expect(complete(request, signatures)).rejects.toMatchObject(refusal)
+  const foreign = { ...name, owner: 'https://issuer.test|mallory' }
+  await expect(cancelBatch(world.stores, foreign)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+
+  const next = await ready(payments(2), 'next')
+  await complete(next.request, next.signatures)
+  const signed = { ...name, batchId: next.request.batchId }
+  await expect(cancelBatch(world.stores, signed)).rejects.toMatchObject({ code: 'SESSION_CONSUMED' })
 })
 
 test('a child key signs its batch from the same stock', async () => {

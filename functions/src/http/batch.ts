@@ -37,10 +37,15 @@ export const getBatch =
 
 export type CancelBatchDeps = AbandonDeps &
   Omit<GetBatchDeps, 'receiptOf'> & {
+    /** Nobody gets a signature for it from then on. @throws {WireError} `SESSION_CONSUMED` for one that is signed */
+    readonly cancelBatch: (caller: Caller, batch: Batch) => Promise<object>
     readonly exclusively: <R>(name: string, work: () => Promise<R>) => Promise<R>
   }
 
-/** DELETE /api/v1/batch/:batchId: gives up a batch none of which was sent, so that the next one gets its nonces. */
+/**
+ * DELETE /api/v1/batch/:batchId: gives up a batch none of which was sent, so that the next one gets its nonces. First Sigpair signs
+ * it no more, then it is over here, then its nonces are free. Repeatable at any point. Spec: docs/spec/flows.md, 15.6.
+ */
 export const cancelBatch =
   (deps: CancelBatchDeps) =>
   async (caller: Caller, batchId: string): Promise<BatchResponse> =>
@@ -50,6 +55,8 @@ export const cancelBatch =
       if (sessions.some(({ state }) => state.status === 'submitted')) {
         throw new WireError('SESSION_CONSUMED', 'the batch was sent')
       }
+      // A batch that is signed here already is signed at Sigpair too; one that is not must not become so.
+      if (sessions.some(({ state }) => state.status === 'prepared')) await deps.cancelBatch(caller, batch)
       const failed = await failBatch(deps, batch, sessions, { code: 'SESSION_CONSUMED', details: 'given up' })
       return viewOf(failed, await deps.sessionsOf(batch), { now: deps.now() })
     })

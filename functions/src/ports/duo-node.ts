@@ -10,6 +10,8 @@ import {
   type CloudPublicKeyResponse,
   type CommitKeyRequest,
   type CommitKeyResponse,
+  type CancelBatchRequest,
+  cancelBatchResponse,
   type CompleteBatchRequest,
   type CompleteBatchResponse,
   type CancelSessionRequest,
@@ -53,6 +55,7 @@ export type DuoNode = KeyCalls & {
   ) => Promise<CompleteSessionResponse>
   /** Sigpair's sessions of a batch, all or none */
   readonly openBatch: (user: User, request: PrepareBatchRequest) => Promise<PrepareBatchResponse>
+  readonly cancelBatch: (user: User, batchId: string, request: CancelBatchRequest) => Promise<object>
   readonly completeBatch: (user: User, batchId: string, request: CompleteBatchRequest) => Promise<CompleteBatchResponse>
   readonly cancelSession: (user: User, sessionId: string, request: CancelSessionRequest) => Promise<object>
   readonly attest: (user: User, keyId: string, request: AttestRequest) => Promise<object>
@@ -84,6 +87,8 @@ export function duoNode(given: TransportOptions): DuoNode {
     completeSession: (user, sessionId, request) =>
       post(user, `/internal/sessions/${sessionId}/complete`, request, completeSessionResponse),
     openBatch: (user, request) => post(user, '/internal/batches', request, prepareBatchResponse),
+    cancelBatch: (user, batchId, request) =>
+      post(user, `/internal/batches/${batchId}/cancel`, request, cancelBatchResponse),
     completeBatch: (user, batchId, request) =>
       post(user, `/internal/batches/${batchId}/complete`, request, completeBatchResponse),
     cancelSession: (user, sessionId, request) =>

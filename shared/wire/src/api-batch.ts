@@ -166,3 +166,9 @@ export const completeBatchResponse = z.strictObject({
   audit: auditHead.optional(),
 })
 export type CompleteBatchResponse = z.infer<typeof completeBatchResponse>
+
+/** POST /internal/batches/:batchId/cancel: nobody gets a signature for any of it from then on. Repeatable. */
+export const cancelBatchRequest = z.strictObject({ keyId: keyIdField })
+export type CancelBatchRequest = z.infer<typeof cancelBatchRequest>
+
+export const cancelBatchResponse = z.strictObject({})

@@ -27,6 +27,7 @@ export const OPERATIONS = {
   'key:audit:proof': { method: 'GET', path: '/internal/audit/proof/:seq' },
   'sign:prepare': { method: 'POST', path: '/internal/sessions' },
   'sign:batch:prepare': { method: 'POST', path: '/internal/batches' },
+  'sign:batch:cancel': { method: 'POST', path: '/internal/batches/:batchId/cancel' },
   'sign:batch': { method: 'POST', path: '/internal/batches/:batchId/complete' },
   'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
   'sign:cancel': { method: 'POST', path: '/internal/sessions/:sessionId/cancel' },

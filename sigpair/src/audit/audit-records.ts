@@ -26,6 +26,7 @@ export const AUDIT_METHODS = [
   'batch.release',
   'batch.complete',
   'batch.fail',
+  'batch.cancel',
   'pair.strike',
   'pair.suspend',
   'pair.freeze',

@@ -3,6 +3,8 @@ import type { Rng } from '@tandem/rounds'
 import { type Incoming, type Route, route } from '@tandem/service'
 import {
   batchIdField,
+  cancelBatchRequest,
+  cancelBatchResponse,
   completeBatchRequest,
   type CompleteBatchResponse,
   completeBatchResponse,
@@ -17,6 +19,7 @@ import { auditDenied } from '../audit/audit-denied.ts'
 import { signedHead } from '../audit/audit-read.ts'
 import type { SigpairIdentity } from '../keys/identity.ts'
 import type { Stores } from '../stores.ts'
+import { cancelBatch } from './batch-cancel.ts'
 import { prepareBatch } from './batch-prepare.ts'
 import { type BatchCompletion, completeBatch } from './batch-sign.ts'
 import type { CompleteSignature } from './sign-session.ts'
@@ -52,6 +55,19 @@ export function batchRoutes(deps: BatchRouteDeps, caller: (incoming: Incoming) =
         status: 200,
         body: await completeAndTell(deps, { ...body, ...params, owner }),
       }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/batches/:batchId/cancel',
+      caller,
+      params: z.strictObject({ batchId: batchIdField }),
+      body: cancelBatchRequest,
+      response: cancelBatchResponse,
+      handle: async ({ caller: owner, params, body: { keyId } }) => {
+        const cancel = async () => cancelBatch(deps.stores, { keyId, ...params, owner })
+        await auditDenied(deps.stores, { method: 'batch.cancel', keyId, owner }, cancel)
+        return { status: 200, body: {} }
+      },
     }),
   ]
 }

@@ -74,7 +74,7 @@ async function createAll(stores: Stores, { batchId, keyId, owner }: BatchName, s
 
     const expireAt = stores.now() + limits.SESSION_SECONDS * 1000 + REMEMBERED_MS
     const sessionIds = sessions.map(({ sessionId }) => sessionId)
-    tx.create(batchAt(batchId), { batchId, keyId, owner, sessionIds, failed: null }, { expireAt })
+    tx.create(batchAt(batchId), { batchId, keyId, owner, sessionIds, failed: null, cancelled: false }, { expireAt })
     const created = sessions.map((session) => ({ ...session, use }))
     for (const session of created) tx.create(sessionAt(session.sessionId), session, { expireAt })
     const metadata = { batchId, operations: sessions.length, digests: digestsOf(sessions) }

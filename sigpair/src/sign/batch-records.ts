@@ -13,6 +13,8 @@ export type BatchRecord = {
   readonly sessionIds: readonly string[]
   /** places of the operations without a signature, once it has failed: it never gets any */
   readonly failed: readonly number[] | null
+  /** given up by its owner: nobody gets a signature for it any more */
+  readonly cancelled: boolean
 }
 
 /** presignatures/batch-releases/{keyId}:{batchId}: its presignatures are consumed. Never rolled back. */
@@ -31,6 +33,16 @@ export async function loadBatch({ parties }: Pick<Stores, 'parties'>, asked: Bat
   const batch = (await parties.get(batchAt(asked.batchId)))?.data
   if (batch?.owner !== asked.owner || batch.keyId !== asked.keyId.toLowerCase()) throw new WireError('NOT_FOUND')
   return batch
+}
+
+/** @throws {WireError} `SESSION_CONSUMED` for one that was given up, `MPC_SIGNING_FAILED` for one that has failed */
+export function checkOpen({ failed, cancelled }: Pick<BatchRecord, 'failed' | 'cancelled'>): void {
+  if (cancelled) throw new WireError('SESSION_CONSUMED', 'the batch was cancelled')
+  if (failed) throw signingFailed(failed)
+}
+
+export function signingFailed(lost: readonly number[], cause?: unknown): WireError {
+  return new WireError('MPC_SIGNING_FAILED', namesOf(lost), { cause })
 }
 
 /** The sessions of a batch, in its order. @throws {WireError} `NOT_FOUND` if one is no session of its key and owner */

@@ -11,13 +11,15 @@ import {
   type BatchName,
   type BatchRecord,
   batchReleaseAt,
+  checkOpen,
   forEachNamed,
   loadBatch,
   loadSessions,
   namesOf,
+  signingFailed,
 } from './batch-records.ts'
 import { BatchLost, checkNotReleased, releaseBatch } from './batch-release.ts'
-import { checkUnsigned } from './session-store.ts'
+import { checkUnsigned, wasCancelled } from './session-store.ts'
 import { type CompleteSignature, shareOf, type Signed } from './sign-session.ts'
 
 export type BatchCompletion = BatchName & {
@@ -32,7 +34,7 @@ export type SignedSession = Signed & { readonly sessionId: string }
  * with the request. A batch is released once; one that was released and could not be signed has failed for good.
  *
  * @throws {WireError} `VALIDATION_FAILED` unless there is a proper share for each operation; `SESSION_CONSUMED` after its
- *         time; `MPC_SIGNING_FAILED`, naming the operations, once presignatures were consumed and shares made no
+ *         time, or once it was cancelled; `MPC_SIGNING_FAILED`, naming the operations, once presignatures were consumed and shares made no
  *         signature; all of `releaseBatch` and of `readyKey`, which cost nothing
  *
  * Source: docs/spec/flows.md 15.4.
@@ -43,7 +45,7 @@ export async function completeBatch(
   asked: BatchCompletion,
 ): Promise<SignedSession[]> {
   const batch = await loadBatch(stores, asked)
-  if (batch.failed) throw signingFailed(batch.failed)
+  checkOpen(batch)
   const sessions = await loadSessions(stores, batch)
   if (sessions.every(({ signature }) => signature !== null)) return sessions.map(answerOf)
 
@@ -105,8 +107,7 @@ async function fail(
 
 /** The request that released it may have stored its signatures after we looked. */
 async function answerOrGiveUp(stores: Stores, batch: BatchRecord, cause: unknown): Promise<SignedSession[]> {
-  const { failed } = await loadBatch(stores, batch)
-  if (failed) throw signingFailed(failed, cause)
+  checkOpen(await loadBatch(stores, batch))
   const sessions = await loadSessions(stores, batch)
   const lost = [...sessions.keys()].filter((i) => sessions[i]?.signature === null)
   if (lost.length === 0) return sessions.map(answerOf)
@@ -129,11 +130,13 @@ async function giveUp(stores: Stores, { batchId, keyId, owner }: BatchRecord, lo
 async function storeAll(stores: Stores, batch: BatchRecord, signatures: readonly Uint8Array[]) {
   const { batchId, keyId, owner, sessionIds } = batch
   return audited(stores, keyId, async (tx, note): Promise<SignedSession[]> => {
-    const failed = (await tx.get(batchAt(batchId)))?.data.failed
-    if (failed) throw signingFailed(failed)
+    const batchDoc = await tx.get(batchAt(batchId))
+    if (!batchDoc) throw new WireError('NOT_FOUND')
+    checkOpen(batchDoc.data)
     const docs = await Promise.all(sessionIds.map(async (id) => tx.get(sessionAt(id))))
     const sessions = docs.map((doc, i) => {
       if (!doc) throw new WireError('NOT_FOUND')
+      if (doc.data.cancelled) throw wasCancelled()
       return { doc, data: { ...doc.data, signature: doc.data.signature ?? signatures[i] ?? null } }
     })
     for (const { doc, data } of sessions) tx.update(sessionAt(doc.id), data, { expireAt: doc.expireAt })
@@ -146,8 +149,4 @@ async function storeAll(stores: Stores, batch: BatchRecord, signatures: readonly
 function answerOf({ sessionId, digest, signature }: SessionRecord): SignedSession {
   if (signature === null) throw new WireError('INTERNAL')
   return { sessionId, digest, signature }
-}
-
-function signingFailed(lost: readonly number[], cause?: unknown): WireError {
-  return new WireError('MPC_SIGNING_FAILED', namesOf(lost), { cause })
 }

@@ -106,7 +106,7 @@ export function checkUnsigned({ signature, cancelled, expiresAt }: SessionRecord
   if (now >= expiresAt) throw new WireError('SESSION_CONSUMED', 'the session has expired')
 }
 
-const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
+export const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
 
 /**
  * Stores a verified signature under its session. The first one stays.
