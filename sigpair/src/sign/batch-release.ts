@@ -7,6 +7,7 @@ import { judgeReleases, policyMark } from '../policy/policy-store.ts'
 import type { PresignatureRecord, SessionRecord } from '../records.ts'
 import { presignatureAt, type Stores } from '../stores.ts'
 import { digestsOf, judgedOf } from './batch-prepare.ts'
+import { REMEMBERED_MS } from './session-store.ts'
 import { type BatchRelease, batchReleaseAt, forEachNamed } from './batch-records.ts'
 
 /** How long the request that released a batch may still be computing: after that it has crashed. */
@@ -78,7 +79,7 @@ async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatc
       const sessionId = sessions[i]?.sessionId ?? null
       tx.update(presignatureAt(keyId, id), { ...data, status: 'CONSUMED', payload: null, sessionId })
     }
-    tx.create(batchReleaseAt(keyId, batchId), { at: now() })
+    tx.create(batchReleaseAt(keyId, batchId), { at: now() }, { expireAt: now() + REMEMBERED_MS })
     charge()
     const metadata = { batchId, operations: sessions.length, digests: digestsOf(sessions), policy: version }
     appendAudit(tx, tail, now(), { method: 'batch.release', owner: sessions[0]?.owner, metadata })
