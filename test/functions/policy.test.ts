@@ -112,10 +112,11 @@ async function enrol(user: string, { keyId, sign }: TestKey) {
 test('an owner changes the policy with device and second factor, and Sigpair holds him to it', async () => {
   const { key, profileId } = await profileOf('ada')
   const path = `/api/v1/profiles/${profileId}/policy`
-  expect((await backend.call<PolicyResponse>('ada', 'GET', path)).body).toEqual({
+  expect((await backend.call<PolicyResponse>('ada', 'GET', path)).body).toMatchObject({
     version: 0,
     inForce: [],
     pending: null,
+    audit: { keyId: key.keyId },
   })
   const policy = { chains: [1], recipients: [`0x${'aa'.repeat(20)}`] }
   const request = change(key, policy)

@@ -39,7 +39,8 @@ export const createProfile =
       address: await deps.addressOf(publicKey),
       createdAt: deps.now(),
     })
-    return { profileId, sessionWalletAddress: address, receipt: key.receipt }
+    const { receipt, audit } = key
+    return { profileId, sessionWalletAddress: address, receipt, ...(audit && { audit }) }
   }
 
 function same(a: string, b: string): boolean {

@@ -68,7 +68,7 @@ async function signPayload(
   const profile = await deps.requireProfile(caller.sub, asked.profileId)
   const { sessionId, p1SignatureShare } = asked
   if (sessionId !== undefined) {
-    return { signature: await deps.exclusively(sessionId, () => complete(deps, caller, sessionId, payload, asked)) }
+    return deps.exclusively(sessionId, () => complete(deps, caller, sessionId, payload, asked))
   }
   if (p1SignatureShare !== undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needs a sessionId')
   return prepare(deps, caller, profile, payload)
@@ -97,17 +97,17 @@ async function complete(
   sessionId: string,
   payload: MessagePayload,
   { profileId, p1SignatureShare }: Asked,
-): Promise<string> {
+): Promise<SignMessageResponse> {
   const session = await deps.requireMessage(caller.sub, sessionId, payload.kind)
   if (session.profileId !== profileId) throw new WireError('NOT_FOUND')
   if (!isPrepared(session, payload)) throw new WireError('VALIDATION_FAILED', 'not what was prepared')
-  if (session.signature !== null) return session.signature
+  if (session.signature !== null) return { signature: session.signature }
 
   const share = p1SignatureShare === undefined ? {} : { p1SignatureShare }
   const answer = await deps.completeSession(caller, sessionId, { keyId: session.keyId, ...share })
   const signature = await deps.verifiedSignature(session.digest, answer.signature, session.from)
   await deps.setSignature(session, signature)
-  return signature
+  return { signature, ...(answer.audit && { audit: answer.audit }) }
 }
 
 function isPrepared(session: MessageSession, payload: MessagePayload): boolean {

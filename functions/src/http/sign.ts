@@ -1,4 +1,4 @@
-import type { SignRequest, SignResponse } from '@tandem/wire'
+import type { AuditHead, SignRequest, SignResponse } from '@tandem/wire'
 import type { Caller } from '@tandem/service'
 import type { TransactionSession } from '../ports/sessions.ts'
 import { type SubmitDeps, submit } from '../submit.ts'
@@ -12,5 +12,13 @@ export const sign =
   (deps: SignDeps) =>
   async (caller: Caller, { sessionId, p1SignatureShare }: SignRequest): Promise<SignResponse> => {
     const session = await deps.requireTransaction(caller.sub, sessionId)
-    return { txHash: await submit(deps, caller, session, p1SignatureShare), status: 'submitted' }
+    let audit: AuditHead | undefined
+    // The head is of now: it goes to the device with this answer, and is not kept for a repetition.
+    const completeSession: SubmitDeps['completeSession'] = async (...asked) => {
+      const answer = await deps.completeSession(...asked)
+      audit = answer.audit
+      return answer
+    }
+    const txHash = await submit({ ...deps, completeSession }, caller, session, p1SignatureShare)
+    return { txHash, status: 'submitted', ...(audit && { audit }) }
   }

@@ -1,4 +1,6 @@
 import {
+  type AuditPage,
+  auditPage,
   type BatchOperationsRequest,
   type BatchOperationsResponse,
   type BatchResponse,
@@ -41,6 +43,7 @@ import {
   toHex,
   transactionResponse,
 } from '@tandem/wire'
+import { type AuditHeads, headOf } from './audit-heads.ts'
 import { TandemError } from './errors.ts'
 import type { HttpAnswer, Platform } from './platform.ts'
 
@@ -75,6 +78,7 @@ export type Api = {
   executeBatch(batchId: string): Promise<BatchResponse>
   batch(batchId: string): Promise<BatchResponse>
   cancelBatch(batchId: string): Promise<BatchResponse>
+  audit(keyId: string, after: number): Promise<AuditPage>
   enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
   confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
 }
@@ -85,12 +89,18 @@ export type Api = {
  *
  * @param baseUrl where functions listens, without a trailing slash
  * @param token   the user's OIDC token; asked for at every request, so that it can be renewed
+ * @param heads   holds the audit head of an answer to those of earlier ones
  */
-export function createApi(platform: Platform, baseUrl: string, token: () => Promise<string>): Api {
-  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object, key?: string): Promise<T> =>
-    withRetries(platform, async () =>
+export function createApi(platform: Platform, baseUrl: string, token: () => Promise<string>, heads?: AuditHeads): Api {
+  const call = async <T>(method: string, path: string, schema: Schema<T>, body?: object, key?: string): Promise<T> => {
+    const before = await heads?.known()
+    const answer = await withRetries(platform, async () =>
       request(platform, `${baseUrl}${path}`, method, await token(), schema, { body, key }),
     )
+    const head = headOf(answer)
+    if (heads && before && head) await heads.check(before, head)
+    return answer
+  }
   return {
     cloudPublicKey: async () => call('GET', '/api/v1/mpc/cloud-public-key', cloudPublicKeyResponse),
     ticket: async (body) => call('POST', '/api/v1/mpc/tickets', ticketResponse, body),
@@ -117,6 +127,7 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     executeBatch: async (id) => call('POST', `/api/v1/batch/${encodeURIComponent(id)}/execute`, batchResponse),
     batch: async (id) => call('GET', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
     cancelBatch: async (id) => call('DELETE', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
+    audit: async (keyId, after) => call('GET', `/api/v1/audit?keyId=${keyId}&after=${after}&limit=200`, auditPage),
     enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
     confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),
   }

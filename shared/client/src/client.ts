@@ -1,11 +1,12 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
-import type { EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
-import type { BatchResponse } from '@tandem/wire'
+import type { AuditLine, BatchResponse, EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
 import { createApi } from './api.ts'
 import { sendBatch, type SentBatch } from './wallet/batch.ts'
 import type { BatchRequest } from './wallet/batch-check.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
-import { createDevice } from './device.ts'
+import { createAuditHeads } from './audit-heads.ts'
+import { createDevice, type Device } from './device.ts'
+import { readAuditLog } from './wallet/audit-log.ts'
 import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
 import { createPayments, settlePayments } from './wallet/payments.ts'
 import { childAddress } from './wallet/child-address.ts'
@@ -59,6 +60,8 @@ export type TandemClient = {
   enrolSecondFactor(twoFactorCode?: TwoFactorCode): Promise<EnrolResponse>
   /** puts it in force with a code of the app; returns recovery codes, once */
   confirmSecondFactor(code: string): Promise<string[]>
+  /** every line of the wallet's audit log, verified to the end this device knows */
+  auditLog(wallet: Wallet): Promise<AuditLine[]>
   /** makes presignatures until `target` are in stock; returns how many are */
   fillPresignatures(wallet: Wallet, target: number): Promise<number>
   presignaturesInStock(wallet: Wallet): number
@@ -74,14 +77,15 @@ export function createTandemClient(options: TandemOptions): TandemClient {
   const platform = options.platform ?? defaultPlatform()
   const backend = options.backend ?? noble
   const onProgress = options.onProgress ?? (() => undefined)
-  const device = createDevice({
+  const heads = createAuditHeads(vault, async () => (await device.sigpairKeys()).identity)
+  const device: Device = createDevice({
     platform,
     backend,
     vault,
     pin,
     baseUrl,
     onProgress,
-    api: createApi(platform, baseUrl, token),
+    api: createApi(platform, baseUrl, token, heads),
   })
   const stock = createStock<Presignature>(platform.now)
   const payments = createPayments(vault)
@@ -114,6 +118,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     signTypedData: async (wallet, request) => thenRefill(wallet, signTypedData(device, stock, wallet, request)),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
     confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
+    auditLog: async (wallet) => readAuditLog(device, heads, wallet),
     fillPresignatures: async (wallet, target) => fillPresignatures(device, stock, wallet.keyId, target),
     presignaturesInStock: (wallet) => stock.size(wallet.keyId),
     close: background.close,

@@ -2,6 +2,8 @@ import { ERRORS, type ErrorCode } from '@tandem/wire'
 
 /** What can go wrong on the device itself, beside the codes a service answers. */
 export type DeviceErrorCode =
+  /** the audit log that the service shows is not the one this device has seen */
+  | 'AUDIT_ROLLED_BACK'
   /** the service answered something that is not of its own schema, or that the device did not ask for */
   | 'ANSWER_REFUSED'
   /** no answer in time, or no connection */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditHead } from './api-audit.ts'
 import { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
 import { keyCare } from './key-care.ts'
 import { MAX_CALLDATA_BYTES } from './limits.ts'
@@ -124,7 +125,13 @@ export const commitReceipt = z
 export type CommitReceipt = z.infer<typeof commitReceipt>
 
 export const createProfileResponse = z
-  .strictObject({ profileId: profileIdField, sessionWalletAddress: address, receipt: commitReceipt })
+  .strictObject({
+    profileId: profileIdField,
+    sessionWalletAddress: address,
+    receipt: commitReceipt,
+    /** the end of the key's audit chain, signed by Sigpair: whoever keeps it sees when lines behind it disappear */
+    audit: auditHead.optional(),
+  })
   .meta({ id: 'CreateProfileResponse' })
 export type CreateProfileResponse = z.infer<typeof createProfileResponse>
 
@@ -192,7 +199,7 @@ export const signRequest = z
 export type SignRequest = z.infer<typeof signRequest>
 
 export const signResponse = z
-  .strictObject({ txHash: hex(32), status: z.literal('submitted') })
+  .strictObject({ txHash: hex(32), status: z.literal('submitted'), audit: auditHead.optional() })
   .meta({ id: 'SignResponse' })
 export type SignResponse = z.infer<typeof signResponse>
 
@@ -212,7 +219,7 @@ export const signMessageResponse = z
   .union([
     z.strictObject({ sessionId: sessionIdField, digest: hex(32), rhoS: hex(32), expiresAt: z.int() }),
     /** r ‖ s ‖ v with v = 27 or 28, as wallets print it */
-    z.strictObject({ signature: hex(65) }),
+    z.strictObject({ signature: hex(65), audit: auditHead.optional() }),
   ])
   .meta({ id: 'SignMessageResponse' })
 export type SignMessageResponse = z.infer<typeof signMessageResponse>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { intent } from './api.ts'
+import { auditHead } from './api-audit.ts'
 import { twoFactorCode } from './api-two-factor.ts'
 import { address, hex, wei } from './fields.ts'
 
@@ -80,6 +81,8 @@ export const policyResponse = z
     inForce: z.array(policy).max(16),
     /** takes the place of all others at that time (seconds since 1970) */
     pending: z.strictObject({ policy: policy.nullable(), at: z.int() }).nullable(),
+    /** the end of the key's audit chain after this, signed */
+    audit: auditHead.optional(),
   })
   .meta({ id: 'PolicyResponse' })
 export type PolicyResponse = z.infer<typeof policyResponse>

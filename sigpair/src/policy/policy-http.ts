@@ -1,7 +1,9 @@
 import { type Incoming, type Route, route } from '@tandem/service'
-import { keyIdField, policyResponse, setPolicyRequest } from '@tandem/wire'
+import { keyIdField, type PolicyResponse, policyResponse, setPolicyRequest } from '@tandem/wire'
 import { z } from 'zod'
 import { auditDenied } from '../audit/audit-denied.ts'
+import { signedHead } from '../audit/audit-read.ts'
+import type { SigpairIdentity } from '../keys/identity.ts'
 import { type PolicyDeps, readPolicy, setPolicy } from './policy-change.ts'
 import type { Stores } from '../stores.ts'
 
@@ -9,10 +11,13 @@ const params = z.strictObject({ keyId: keyIdField })
 
 /** The policy of a key, for its owner. Source: docs/spec/policy.md. */
 export function policyRoutes(
-  { stores, policyDelayMs }: PolicyDeps & { readonly stores: Stores },
+  { stores, policyDelayMs, identity }: PolicyDeps & { readonly stores: Stores; readonly identity: SigpairIdentity },
   caller: (incoming: Incoming) => Promise<string>,
 ): Route[] {
   const path = '/internal/keys/:keyId/policy'
+  const withHead = async (keyId: string, answer: PolicyResponse): Promise<PolicyResponse> => {
+    return { ...answer, audit: await signedHead({ stores, identity: identity.identity }, keyId) }
+  }
   return [
     route({
       method: 'PUT',
@@ -23,7 +28,8 @@ export function policyRoutes(
       response: policyResponse,
       handle: async ({ caller: owner, params: { keyId }, body }) => {
         const change = async () => setPolicy(stores, { policyDelayMs }, owner, { keyId, ...body })
-        return { status: 200, body: await auditDenied(stores, { method: 'policy.change', keyId, owner }, change) }
+        const changed = await auditDenied(stores, { method: 'policy.change', keyId, owner }, change)
+        return { status: 200, body: await withHead(keyId, changed) }
       },
     }),
     route({
@@ -34,7 +40,7 @@ export function policyRoutes(
       response: policyResponse,
       handle: async ({ caller: owner, params: { keyId } }) => ({
         status: 200,
-        body: await readPolicy(stores, keyId, owner),
+        body: await withHead(keyId, await readPolicy(stores, keyId, owner)),
       }),
     }),
   ]

@@ -76,6 +76,11 @@ async function settle(api: Api, sessionId: string): Promise<TransactionResponse 
  * @throws `failure` if none was; without an answer to this either, the payment stays unfinished
  */
 export async function afterFailure(api: Api, payments: Payments, sessionId: string, failure: unknown): Promise<string> {
+  if (isCode(failure, 'AUDIT_ROLLED_BACK')) {
+    // Answered, and sent; what came with the answer is what must be heard.
+    await payments.end(sessionId)
+    throw failure
+  }
   const transaction = await settle(api, sessionId).catch(() => 'unknown' as const)
   if (transaction === 'unknown') {
     payments.leave(sessionId)
