@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
+import { namedExports } from './named-exports.ts'
 import { ROOT, type Target } from './targets.ts'
 
 /** CommonJS packages expect these three; in an ES module nobody defines them. */
@@ -47,6 +48,7 @@ function optionsOf({ entries, external, splitting }: Target, outdir: string): Bu
     keepNames: true,
     legalComments: 'external',
     banner: { js: COMMON_JS },
+    plugins: [namedExports],
     logLevel: 'warning',
   }
 }

@@ -23,6 +23,7 @@ export const TARGETS: readonly Target[] = [
     entries: {
       index: at('sigpair/src/main.ts'),
       compute: at('sigpair/src/compute/worker.ts'),
+      rewrap: at('sigpair/src/rewrap.ts'),
       // piscina starts its threads from a file of this name beside its own
       worker: at('node_modules/piscina/dist/worker.js'),
     },
