@@ -175,6 +175,8 @@ export type PairRecord = {
   readonly setup: Sealed | null
   /** 32 bytes without which the epoch's share does not open; outlives the setup, for a repair; null once retired */
   readonly epochKey: Sealed | null
+  /** ssid of the pair that a commit is about to put in this one's place: who freezes this one freezes that one too */
+  readonly successor: Uint8Array | null
 }
 
 /** presignatures/runs/{keyId}:{ssid hex}:{run hex}: exists from the moment the run's check was opened. */

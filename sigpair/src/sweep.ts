@@ -18,12 +18,13 @@ const EVERY_MS = 60_000
  * Source: docs/spec/storage.md 1.5.
  */
 export function sweepExpired(stores: Swept, log: Log, everyMs = EVERY_MS): () => void {
-  const timer = setInterval(() => void sweep(stores, log), everyMs)
+  const timer = setInterval(() => void sweepOnce(stores, log), everyMs)
   timer.unref()
   return () => clearInterval(timer)
 }
 
-async function sweep(stores: Swept, log: Log): Promise<void> {
+/** One round of {@link sweepExpired}; what fails is logged, and left to the next. */
+export async function sweepOnce(stores: Swept, log: Log): Promise<void> {
   try {
     await deliverOutbox(stores)
     await finishRetirements(stores)

@@ -1,5 +1,5 @@
 import type { Doc, Transaction } from '@tandem/store'
-import { limits, WireError } from '@tandem/wire'
+import { limits, type RotationRecord, WireError } from '@tandem/wire'
 import { appendAudit, type AuditTail, readAudit } from '../audit/audit.ts'
 import { notePairStopped } from '../events/events.ts'
 import type { PairRecord } from '../records.ts'
@@ -9,6 +9,9 @@ type Pairs = Pick<Stores, 'presignatures' | 'now'>
 
 /** The pair is one hot document: eight dialogues and a few signatures may meet on it. */
 const PATIENT = { maxAttempts: 32 }
+
+/** Nothing is left of them to poison. */
+const ENDED: ReadonlySet<PairRecord['status']> = new Set(['POISONED', 'RETIRED'])
 
 const HOUR_MS = 3_600_000
 const MAX_FAILURES = 3
@@ -66,19 +69,32 @@ export async function passCheck({ presignatures }: Pairs, name: PairName, run: U
 
 /**
  * After a failed OT check, before anybody hears of it: the setup is erased, the stock consumed, and nothing that requires
- * an ACTIVE pair succeeds any more, on any instance. The epoch key stays: a repair needs the share.
+ * an ACTIVE pair succeeds any more, on any instance. The epoch key stays: a repair needs the share. A pair that a commit is about
+ * to put in this one's place, or has, goes with it: who freezes a key is not overtaken by a rotation.
  *
  * Source: docs/spec/abort.md, section 3.
  */
 export async function poison({ presignatures, now }: Pairs, name: PairName): Promise<void> {
   await presignatures.transaction(async (tx) => {
     const doc = await tx.get(pairAt(name))
-    if (!doc || doc.data.status === 'POISONED' || doc.data.status === 'RETIRED') return
+    const ssid = doc?.data.successor
+    const successor = ssid ? await tx.get(pairAt({ ...name, ssid })) : undefined
+    const found = [doc, successor].filter((pair) => pair !== undefined)
+    const living = found.filter(({ data }) => !ENDED.has(data.status))
     const tail = await readAudit(tx, name.keyId)
-    const { epoch, stock } = doc.data
-    await consumeStock(tx, name, stock)
-    appendAudit(tx, tail, now(), { method: 'pair.freeze', metadata: { epoch, destroyed: stock.length } })
-    put(tx, name, doc, { status: 'POISONED', setup: null, stock: [] })
+    await consumeStock(
+      tx,
+      name,
+      living.flatMap(({ data }) => data.stock),
+    )
+    const lines = living.map(({ data: { epoch, stock } }) => ({
+      method: 'pair.freeze' as const,
+      metadata: { epoch, destroyed: stock.length },
+    }))
+    if (lines.length > 0) appendAudit(tx, tail, now(), ...lines)
+    for (const pair of living) {
+      put(tx, { ...name, ssid: pair.data.ssid }, pair, { status: 'POISONED', setup: null, stock: [] })
+    }
   }, PATIENT)
 }
 
@@ -113,6 +129,29 @@ export async function keepPair({ presignatures }: Pairs, name: PairName): Promis
   await presignatures.transaction(async (tx) => {
     const doc = await activePair(tx, name)
     tx.update(pairAt(name), doc.data)
+  }, PATIENT)
+}
+
+/**
+ * The pair of a new epoch takes the place of the old one, which from here on takes it along when it is poisoned.
+ *
+ * @param reason anything but `refresh` allows an old pair that is not ACTIVE, or lost
+ * @throws {WireError} `KEY_FROZEN` unless the new pair is ACTIVE, and the old one too or the reason says why not
+ */
+export async function succeedPair(
+  { presignatures }: Pairs,
+  old: PairName,
+  ssid: Uint8Array,
+  reason: RotationRecord['reason'],
+): Promise<void> {
+  const name = { ...old, ssid }
+  await presignatures.transaction(async (tx) => {
+    const before = await tx.get(pairAt(old))
+    if (before?.data.status === 'RETIRED') return // the same commit was faster: its own transaction will tell
+    if (reason === 'refresh' && before?.data.status !== 'ACTIVE') throw pairRefused(before?.data.status ?? 'STALE')
+    const next = await activePair(tx, name)
+    if (before) put(tx, old, before, { successor: ssid })
+    tx.update(pairAt(name), next.data)
   }, PATIENT)
 }
 

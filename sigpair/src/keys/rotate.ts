@@ -16,7 +16,7 @@ import { audited } from '../audit/audit-outbox.ts'
 import { readEventCursor, writeEvent } from '../events/events.ts'
 import { keyInForce } from './amend.ts'
 import { readIntent, spendIntent, verifyIntent } from './intent.ts'
-import { keepPair, raiseUses } from './pair-store.ts'
+import { raiseUses, succeedPair } from './pair-store.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import { commitReceipt, type ReceiptDeps } from './stage-fate.ts'
 import type { StageName } from './stage-store.ts'
@@ -82,7 +82,7 @@ export type Commit = {
  */
 export async function putInForce(stores: Stores, deps: ReceiptDeps, commit: Commit): Promise<KeyRotateResponse> {
   const { keyId } = commit.stage
-  await keepStagedPair(stores, commit)
+  await succeed(stores, commit)
   const { current, rotation, uses } = await commitOnce(stores, deps, commit)
   await raiseUses(stores, { keyId, ssid: current.ssid }, uses)
   await finishRetirements(stores, keyId)
@@ -91,13 +91,13 @@ export async function putInForce(stores: Stores, deps: ReceiptDeps, commit: Comm
 }
 
 /** Only once the commit could succeed: a pair that is kept does not expire any more. */
-async function keepStagedPair(stores: Stores, commit: Commit): Promise<void> {
+async function succeed(stores: Stores, commit: Commit): Promise<void> {
   const { keyId } = commit.stage
   const doc = await stores.parties.get(keyAt(keyId))
   if (!doc) throw new WireError('NOT_FOUND')
   const { committed, staged } = judge(doc.data, commit, stores.now())
-  if (!staged) return
-  await keepPair(stores, { keyId, ssid: committed.current.ssid })
+  const old = doc.data.current
+  if (staged && old) await succeedPair(stores, { keyId, ssid: old.ssid }, committed.current.ssid, commit.reason)
 }
 
 async function commitOnce(stores: Stores, deps: ReceiptDeps, commit: Commit) {
@@ -153,7 +153,8 @@ function refusal({ status, begun }: KeyRecord, answer: Fate | NotYet): WireError
 /** All of the next record but what the rules decide. */
 function successorOf(record: KeyRecord, { reason, restoreId }: Commit, now: number): KeyRecord {
   const next = { ...record, opened: null, uses: record.uses + 1 }
-  if (restoreId !== null) return { ...next, device: record.opened?.device ?? record.device, restore: null }
+  // What the lost device asked for is void with it.
+  if (restoreId !== null) return { ...next, device: record.opened?.device ?? record.device, restore: null, exports: [] }
   if (reason !== 'repair') return next
   const repairs = record.repairs.filter((at) => at > now - limits.REPAIR_WINDOW_MS)
   if (repairs.length < limits.MAX_REPAIRS) return { ...next, repairs: [...repairs, now] }

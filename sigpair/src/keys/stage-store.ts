@@ -90,7 +90,7 @@ async function createPair(
   name: PairName,
   sealed: Pick<PairRecord, 'epoch' | 'setup' | 'epochKey'>,
 ): Promise<void> {
-  const counters = { opened: 0, passed: 0, strikes: [], failures: [], stock: [], uses: 0 }
+  const counters = { opened: 0, passed: 0, strikes: [], failures: [], stock: [], uses: 0, successor: null }
   const pair: PairRecord = { ...name, ...sealed, status: 'ACTIVE', ...counters }
   try {
     await presignatures.create(pairAt(name), pair, { expireAt: now() + limits.PENDING_MS })
