@@ -31,6 +31,7 @@ import type { Ports } from './ports.ts'
 import type { TwoFactor } from './ports/two-factor.ts'
 import { settleOverdue } from './settle.ts'
 import type { SubmitDeps } from './submit.ts'
+import { proveOnce } from './two-factor/prove-once.ts'
 
 /** Every endpoint, holding exactly what it may do to the world. */
 export function connect(ports: Ports) {
@@ -98,10 +99,10 @@ const evm = () => import('./evm.ts')
 
 const countsOf = async ({ chainOf }: Ports, { chainId, address }: Account) => (await chainOf(chainId)).countsOf(address)
 
-function policyDeps({ profiles, sigpair, twoFactor }: Ports): PolicyDeps {
+function policyDeps({ store, profiles, sigpair, requireTwoFactor, exclusively, now }: Ports): PolicyDeps {
   return {
     requireProfile: profiles.require,
-    requireTwoFactor: twoFactor.requireTwoFactor,
+    proveOnce: proveOnce({ store, requireTwoFactor, exclusively, now }),
     readPolicy: sigpair.readPolicy,
     setPolicy: sigpair.setPolicy,
   }

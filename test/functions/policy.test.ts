@@ -124,6 +124,8 @@ test('an owner changes the policy with device and second factor, and Sigpair hol
   const code = await enrol('ada', key)
   const done = await backend.call<PolicyResponse>('ada', 'PUT', path, { ...request, twoFactorCode: code(0) })
   expect(done).toMatchObject({ status: 200, body: { version: 1, inForce: [policy], pending: null } })
+  // What was proved for this intent is proved: the answer may have been lost.
+  expect(await backend.call('ada', 'PUT', path, request)).toMatchObject({ status: 200, body: done.body })
   expect((await backend.call<PolicyResponse>('ada', 'GET', path)).body).toEqual(done.body)
 
   const refused = await backend.call('ada', 'POST', '/api/v1/mpc/sign-message', { profileId, message: 'hello' })

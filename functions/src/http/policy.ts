@@ -1,11 +1,11 @@
 import type { Caller } from '@tandem/service'
 import type { PolicyResponse, PutPolicyRequest, SetPolicyRequest } from '@tandem/wire'
 import type { Profile } from '../ports/profiles.ts'
-import type { RequireTwoFactor } from '../two-factor/require.ts'
+import type { ProveOnce } from '../two-factor/prove-once.ts'
 
 export type PolicyDeps = {
   readonly requireProfile: (owner: string, profileId: string) => Promise<Profile>
-  readonly requireTwoFactor: RequireTwoFactor
+  readonly proveOnce: ProveOnce
   readonly readPolicy: (caller: Caller, keyId: string) => Promise<PolicyResponse>
   readonly setPolicy: (caller: Caller, keyId: string, request: SetPolicyRequest) => Promise<PolicyResponse>
 }
@@ -27,6 +27,6 @@ export const setPolicy =
     { policy, intent, twoFactorCode }: PutPolicyRequest,
   ): Promise<PolicyResponse> => {
     const { keyId } = await deps.requireProfile(caller.sub, profileId)
-    await deps.requireTwoFactor(caller, twoFactorCode)
+    await deps.proveOnce(caller, intent, twoFactorCode)
     return deps.setPolicy(caller, keyId, { policy, intent })
   }
