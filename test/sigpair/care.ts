@@ -4,7 +4,7 @@ import { backupKey } from '@tandem/ecdsa'
 import { canonicalJson, type Intent, intentBytes, toHex, utf8 } from '@tandem/wire'
 import { createPool, type Pool } from '../../sigpair/src/compute/pool.ts'
 import { fast } from '../helpers/backends.ts'
-import { createDevice, type Device } from '../helpers/device.ts'
+import { createDevice } from '../helpers/device.ts'
 import type { SeededRng } from '../helpers/rng.ts'
 import { startKms, type TestKms } from './kms.ts'
 import { openWorld, readyKeyIn, type TestKey, type World } from './world.ts'
@@ -92,14 +92,9 @@ export function ownerKey(rng: SeededRng) {
 }
 
 /** A key pair made for one export. */
-export function exportKey(rng: SeededRng) {
+export function exportKey(rng: (n: number) => Uint8Array) {
   const secretKey = rng(32)
   return { secretKey, encryptionKey: toHex(x25519.getPublicKey(secretKey)) }
-}
-
-/** As a request names a device. */
-export function deviceKeyOf({ cnf, certificate }: Device) {
-  return { ...cnf, certificate: toHex(certificate) }
 }
 
 /** The names of everything in the key's audit chain, oldest first. */

@@ -4,7 +4,8 @@ import { fromHex, type Intent, limits, toHex } from '@tandem/wire'
 import { careOf } from '../../sigpair/src/keys/key-care.ts'
 import { cancelRestore, requestRestore } from '../../sigpair/src/keys/restore.ts'
 import { createDevice, type Device } from '../helpers/device.ts'
-import { auditOf, careful, DAY, deviceKeyOf, eventsOf, say, wrongIntents } from './care.ts'
+import { deviceKeyOf } from '../helpers/recover.ts'
+import { auditOf, careful, DAY, eventsOf, say, wrongIntents } from './care.ts'
 import { OWNER, testKey } from './world.ts'
 
 // Asking for a restore and taking it back; what its dialogue and its commit do is in recover.test.ts.

@@ -92,13 +92,14 @@ export async function cancelRestore(
   { keyId, owner, body, intent }: KeyRestoreCancelRequest & Of,
 ): Promise<{ readonly status: 'cancelled' }> {
   const { key } = await keyInForce(stores, keyId, owner)
-  await requireKnownPast(stores, key)
+  const mayErase = await isKnownPast(stores, key)
   const signed = { intent, op: 'restore-cancel' as const, body }
   const asked = { keyId, owner, method: 'key.restore-cancel' as const, signed }
   const answer = await amendKey(stores, asked, (found) => {
     const cancelled = { answer: { status: 'cancelled' as const } }
     const open = openRestore(found.key, found.now)
-    if (open?.restoreId === body.restoreId) return { ...cancelled, ...withdrawn(found.key, open), metadata: body }
+    if (open?.restoreId === body.restoreId)
+      return { ...cancelled, ...withdrawn(found.key, open, mayErase), metadata: body }
     if (found.spent) return cancelled
     throw new WireError('NOT_FOUND')
   })
@@ -106,11 +107,23 @@ export async function cancelRestore(
   return answer
 }
 
-/** The record without this request, and without what its dialogue has staged. */
-function withdrawn(key: KeyRecord, { restoreId }: RestoreRecord) {
+/** The record of a copy older than the last commit may call a stage what is in force: nothing of it is erased. */
+async function isKnownPast(stores: Stores, key: KeyRecord): Promise<boolean> {
+  try {
+    await requireKnownPast(stores, key)
+    return true
+  } catch (error) {
+    if (error instanceof WireError) return false
+    throw error
+  }
+}
+
+/** The record without this request, and without what its dialogue has staged; that is erased now, or when it is too old. */
+function withdrawn(key: KeyRecord, { restoreId }: RestoreRecord, mayErase: boolean) {
   const { current, begun, stage, opened } = key
+  if (opened?.restoreId !== restoreId) return { change: { restore: null } }
   const stageId = stage?.held.stageId ?? begun
-  if (!current || !stageId || opened?.restoreId !== restoreId) return { change: { restore: null } }
+  if (!current || !stageId || !mayErase) return { change: { restore: null, opened: null } }
   const aborted = abortStage(key, { stageId, epoch: current.epoch + 1 })
   return {
     change: { ...aborted.key, restore: null, opened: null },
