@@ -92,6 +92,7 @@ test.each(Object.entries(OPERATIONS))('%s reaches Sigpair', async (_, { method, 
     .replace(':keyId', KEY_ID)
     .replace(':seq', '7')
     .replace(':sessionId', `ses_${'a'.repeat(22)}`)
+    .replaceAll(/:\w+/g, 'some-id')
   const call = method === 'GET' ? { method, path: target } : { method, path: target, body: '{}' }
   expect((await send(call, await tokenFor(call))).status).toBe(200)
   expect(sigpair.calls).toMatchObject([{ method, target }])
