@@ -3,6 +3,7 @@ import { type PairRecord, keyAt, pairAt } from '@tandem/sigpair'
 import { DATABASES, type DatabaseName, openStore } from '@tandem/store'
 import type { PrepareTransactionResponse, TicketResponse } from '@tandem/wire'
 import { parseEther, Wallet as EthersWallet } from 'ethers'
+import { keyStates } from '../../functions/src/ports/key-states.ts'
 import type { WantedStorage } from '../../infra/local/src/storage.ts'
 import { type BareDevice, bareDevice, dialPresign, presignAll, shareFor } from '../helpers/bare-device.ts'
 import { ask, platformWith, type Rail, startSecondRail, startTestStack, type TestStack } from '../helpers/stack.ts'
@@ -169,6 +170,37 @@ describeFirestore('the same stories on Firestore', () => {
       expect(opened - passed).toBeLessThanOrEqual(1)
       expect(await device.signMessage(other, 'still here')).toMatch(/^0x/)
       await device.close()
+    },
+    STORY_MS,
+  )
+
+  test(
+    'the backend hears by webhook that the key is READY',
+    async () => {
+      const store = await openStore(stack.databases.backend)
+      const states = keyStates(store, Date.now)
+      const heard = async () => states.find(`${stack.issuerUrl}|alice`, wallet.keyId)
+      while ((await heard())?.status !== 'READY') await new Promise((again) => setTimeout(again, 100))
+      await store.close()
+    },
+    STORY_MS,
+  )
+
+  test(
+    'a commit whose answers are lost is found again: one wallet, the same profile',
+    async () => {
+      const own = memoryVault()
+      const platform = platformWith(async (url, request, pass) => {
+        const answer = await pass(url, request)
+        if (url.endsWith('/api/v2/profiles')) throw new Error('the network is gone')
+        return answer
+      })
+      const deaf = stack.device('bob', { vault: own, platform })
+      await expect(deaf.createWallet('Savings')).rejects.toMatchObject({ code: 'NETWORK' })
+      const again = stack.device('bob', { vault: own })
+      const [resumed] = await again.resume()
+      expect(await again.wallets()).toEqual([resumed])
+      await again.close()
     },
     STORY_MS,
   )
