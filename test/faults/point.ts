@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TandemClient, Wallet } from '@tandem/client'
-import { verifyMessage } from 'ethers'
 import type { Moment } from './children/mortal.ts'
 import type { ToDevice } from './children/mortal-device.ts'
 import type { Flow, Prepared } from './flows.ts'
+import { requireOnePair, requireWorking } from './require.ts'
 import type { FaultWorld } from './world.ts'
 
 export type Victim = 'sigpair' | 'device'
@@ -54,6 +53,7 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
 
   const device = await world.device(user, vaultFolder)
   const wallet = await within(flow.settle(device, prepared))
+  await requireOnePair(world, vaultFolder, wallet)
   await requireWorking(world, device, wallet, user)
   await device.close()
   return outcome
@@ -101,23 +101,6 @@ async function deviceDies(world: FaultWorld, { flow, prepared, user, vaultFolder
   if (signal === 'SIGKILL') return { survived: false, moments: [], succeeded: false }
   if (code !== 0) throw new Error(`the device ended with ${code}`)
   return { survived: true, moments: JSON.parse(said) as string[], succeeded: true }
-}
-
-/** The two halves of this wallet sign, with and without a presignature, and there is no other wallet. */
-async function requireWorking(world: FaultWorld, device: TandemClient, wallet: Wallet, user: string): Promise<void> {
-  const wallets = await device.wallets()
-  if (wallets.length !== 1) throw new Error(`the device has ${wallets.length} wallets`)
-  const { body } = await world.backend.call<{ profiles: { keyId: string }[] }>(user, 'GET', '/api/v1/profiles')
-  if (body.profiles.length !== 1) throw new Error(`the backend has ${body.profiles.length} profiles`)
-
-  await requireSignature(device, wallet, 'signed in a dialogue')
-  await device.fillPresignatures(wallet, 1)
-  await requireSignature(device, wallet, 'signed with a presignature')
-}
-
-export async function requireSignature(device: TandemClient, wallet: Wallet, message: string): Promise<void> {
-  const signer = verifyMessage(message, await device.signMessage(wallet, message))
-  if (signer !== wallet.address) throw new Error(`signed by ${signer}, not by ${wallet.address}`)
 }
 
 async function within<T>(work: Promise<T>): Promise<T> {
