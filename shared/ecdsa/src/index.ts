@@ -93,5 +93,22 @@ export {
   type ServerStage,
   storeStage,
 } from './staging/stage.ts'
+export {
+  type Certified,
+  checkCertificate,
+  checkHandover,
+  type HandoverClaim,
+  handoverStatement,
+} from './staging/certificate.ts'
+export {
+  certifyHandover,
+  fateOfHandover,
+  type HandoverChange,
+  type HandoverFate,
+  type HandoverName,
+  mayBegin,
+  type MemberKey,
+  stageHandover,
+} from './staging/handover.ts'
 export { H2S, type Sha2, TH } from './math/hash.ts'
 export { selfTest } from './multiply/self-test.ts'
