@@ -1,6 +1,7 @@
 import { x25519 } from '@noble/curves/ed25519.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { backupKey } from '@tandem/ecdsa'
+import type { Stores } from '@tandem/sigpair'
 import { canonicalJson, type Intent, intentBytes, toHex, utf8 } from '@tandem/wire'
 import { createPool, type Pool } from '../../sigpair/src/compute/pool.ts'
 import { fast } from '../helpers/backends.ts'
@@ -44,6 +45,26 @@ export async function renew(care: Care): Promise<void> {
 async function open(care: Care): Promise<void> {
   care.world = openWorld(care.kms.client, expect.getState().currentTestName ?? '')
   care.key = await readyKeyIn(care.world)
+}
+
+/** The same stores until this many writes, counted over both databases, are done; the next one and all after it fail. */
+export function dyingAt(stores: Stores, writes: number): Stores {
+  let left = writes
+  const die = () => {
+    if (left-- <= 0) throw new Error('died')
+  }
+  const mortal = (store: Stores['parties']): Stores['parties'] => ({
+    ...store,
+    transaction: async (act, options) => {
+      die()
+      return store.transaction(act, options)
+    },
+    delete: async (at, options) => {
+      die()
+      return store.delete(at, options)
+    },
+  })
+  return { ...stores, parties: mortal(stores.parties), presignatures: mortal(stores.presignatures) }
 }
 
 export type Said = {

@@ -22,7 +22,7 @@ import { deleteKey } from '../../sigpair/src/keys/delete.ts'
 import { prepareExport } from '../../sigpair/src/keys/export.ts'
 import { freeze } from '../../sigpair/src/keys/freeze.ts'
 import { sweepExpired } from '../../sigpair/src/sweep.ts'
-import { auditOf, careful, DAY, eventsOf, exportKey, ownerKey, renew, say, wrongIntents } from './care.ts'
+import { auditOf, careful, DAY, dyingAt, eventsOf, exportKey, ownerKey, renew, say, wrongIntents } from './care.ts'
 import { dealPresignature } from './deal-presignature.ts'
 import { begin, OWNER, stage, testDevice, testKey } from './world.ts'
 
@@ -153,29 +153,6 @@ test('an epoch that the record does not know, because it comes from a copy, is e
   expect((await auditOf(care)).filter(({ methodName }) => methodName === 'key.retire')).toHaveLength(2)
 })
 
-/** Every write of the deletion, counted over both databases; the one of this number and all after it fail. */
-function dyingAt(writes: number): Stores {
-  const { stores } = care.world
-  let left = writes
-  const mortal = (store: Stores['parties']): Stores['parties'] => {
-    const die = async () => {
-      if (left-- <= 0) throw new Error('died')
-    }
-    return {
-      ...store,
-      transaction: async (act, options) => {
-        await die()
-        return store.transaction(act, options)
-      },
-      delete: async (at, options) => {
-        await die()
-        return store.delete(at, options)
-      },
-    }
-  }
-  return { ...stores, parties: mortal(stores.parties), presignatures: mortal(stores.presignatures) }
-}
-
 async function swept(): Promise<void> {
   const stop = sweepExpired(care.world.stores, createLog({ name: 'test', level: 'silent' }), 5)
   const waiting = async () => (await left('parties', 'retirements')) + (await left('parties', 'audit-outbox'))
@@ -188,7 +165,7 @@ test('a deletion that dies at any write is finished by a repetition, and by the 
     for (let writes = 0; ; writes++) {
       await renew(care)
       const request = asked()
-      const outcome = await remove(request, dyingAt(writes)).catch((error: unknown) => error)
+      const outcome = await remove(request, dyingAt(care.world.stores, writes)).catch((error: unknown) => error)
       if (!(outcome instanceof Error)) {
         expect(writes).toBeGreaterThan(4)
         break

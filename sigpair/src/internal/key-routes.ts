@@ -18,9 +18,11 @@ import {
   keyRecoveryKeyRequest,
   keyRecoveryKeyResponse,
   keyRestoreCancelRequest,
+  keyRestoreConfirmRequest,
   keyRestoreParams,
   keyRestoreRequest,
   keyRestoreResponse,
+  keyRotateResponse,
   noBody,
   WireError,
 } from '@tandem/wire'
@@ -36,7 +38,7 @@ import { cancelExport, confirmExport, prepareExport } from '../keys/export.ts'
 import { freeze } from '../keys/freeze.ts'
 import type { SigpairIdentity } from '../keys/identity.ts'
 import { changeRecoveryKey } from '../keys/recovery-key.ts'
-import { cancelRestore, requestRestore } from '../keys/restore.ts'
+import { cancelRestore, confirmRestore, requestRestore } from '../keys/restore.ts'
 import type { Stores } from '../stores.ts'
 
 export type KeyRouteDeps = {
@@ -154,6 +156,18 @@ function restoreRoutes(deps: KeyRouteDeps, caller: CallerOf): Route[] {
       response: keyRestoreResponse,
       head: true,
       act: ({ owner, params, body }) => requestRestore(stores, { backend, delayMs }, { owner, ...params, ...body }),
+    }),
+    keyRoute(deps, caller, {
+      path: '/restore/:restoreId/confirm',
+      audit: 'key.restore-confirm',
+      params: keyRestoreParams,
+      body: keyRestoreConfirmRequest,
+      response: keyRotateResponse,
+      head: true,
+      act: ({ owner, params, body }) => {
+        requireNamed('restoreId', params.restoreId, body.body.restoreId)
+        return confirmRestore(stores, deps, { owner, keyId: params.keyId, ...body })
+      },
     }),
     keyRoute(deps, caller, {
       path: '/restore/:restoreId/cancel',
