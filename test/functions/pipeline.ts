@@ -123,13 +123,13 @@ async function prepare(
 }
 
 /** Another one each time, as of two parties with fresh nonces. */
-function freshSignature(digest: string, signer: SigningKey): string {
+export function freshSignature(digest: string, signer: SigningKey): string {
   const key = fromHex(signer.privateKey)
   const bytes = secp256k1.sign(fromHex(digest), key, { prehash: false, extraEntropy: true, format: 'recovered' })
   return toHex(Uint8Array.of(...bytes.subarray(1), bytes[0]!))
 }
 
-function killable(store: Store): { readonly store: Store; readonly kill: () => void } {
+export function killable(store: Store): { readonly store: Store; readonly kill: () => void } {
   let alive = true
   const guarded = new Proxy(store, {
     get: (target, name: keyof Store) => {
