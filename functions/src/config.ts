@@ -145,6 +145,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     refuseEmulator(given),
     ...given.ISSUERS.flatMap(refuseIssuer),
     refusePlain('DUO_NODE_URL', given.DUO_NODE_URL),
+    refusePlain('ORBY_URL', given.ORBY_URL),
     refuseLocal('SIGPAIR_URL', given.SIGPAIR_URL),
     refuseLooser(buckets),
   ])

@@ -1,8 +1,10 @@
+import type { BatchOperationsResponse, BatchResponse } from '@tandem/wire'
 import type { BuildOperations } from '../../functions/src/batch/builder.ts'
 import { localBuilder } from '../../functions/src/batch/local-builder.ts'
 import { orbyBuilder } from '../../functions/src/batch/orby-builder.ts'
+import { startAnvil } from './anvil.ts'
 import { honestPlan, type OrbyServer, startOrby } from './orby-server.ts'
-import { SHOP } from './world.ts'
+import { freshShare, SHOP, startWorld } from './world.ts'
 
 const FROM = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
 const TOKEN = '0x5FbDB2315678afecb367f032d93F642f64180aa3'
@@ -120,4 +122,31 @@ test('a gas limit the caller gave stays, and one that no step needs is not belie
 test('an instance that is not there is unavailable', async () => {
   await orby.close()
   await expect(build(request)).rejects.toMatchObject({ code: 'CHAIN_UNAVAILABLE' })
+})
+
+test('a batch that Orby has planned is prepared, signed and mined like any other', async () => {
+  const anvil = await startAnvil()
+  const world = await startWorld(anvil.url, { orbyUrl: orby.url })
+  try {
+    const wallet = await world.createWallet('ada')
+    await anvil.fund(wallet.address)
+    const operations = [1, 2].map((amount) => ({ type: 'transfer', to: SHOP, amount: String(amount) }))
+    const body = { profileId: wallet.profileId, chainId: 31337, operations }
+    const built = await world.call<BatchOperationsResponse>('ada', 'POST', '/api/v1/batch/operations', body)
+    // Orby's own nonce and fees are not what is signed.
+    const [first] = built.body.unsignedOps
+    expect(first).toMatchObject({ operation: 0, unsignedTx: { to: SHOP, value: '1', nonce: 0, gasLimit: '21000' } })
+    expect(orby.calls.some(({ method }) => method === 'orby_getOperationsToExecuteTransaction')).toBe(true)
+
+    const { batchId } = built.body
+    const signatures = [freshShare(), freshShare()]
+    await world.call('ada', 'POST', '/api/v1/mpc/batch-sign', { batchId, signatures })
+    await world.call('ada', 'POST', `/api/v1/batch/${batchId}/execute`)
+    await anvil.mine()
+    const { body: batch } = await world.call<BatchResponse>('ada', 'GET', `/api/v1/batch/${batchId}`)
+    expect(batch.operations.map(({ status }) => status)).toEqual(['mined', 'mined'])
+  } finally {
+    await world.close()
+    await anvil.stop()
+  }
 })
