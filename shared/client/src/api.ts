@@ -44,6 +44,7 @@ import {
   transactionResponse,
 } from '@tandem/wire'
 import { type AuditHeads, headOf } from './audit-heads.ts'
+import { createKeyApi, type KeyApi } from './api-keys.ts'
 import { TandemError } from './errors.ts'
 import type { HttpAnswer, Platform } from './platform.ts'
 
@@ -58,10 +59,10 @@ const ATTEMPTS = 4
 const FIRST_PAUSE_MS = 200
 
 /** Reads a value or throws, like a zod schema. */
-type Schema<T> = { safeParse(value: unknown): { success: true; data: T } | { success: false } }
+export type Schema<T> = { safeParse(value: unknown): { success: true; data: T } | { success: false } }
 
 /** The backend, as the device sees it: typed calls, each with a deadline, each answer checked against its schema. */
-export type Api = {
+export type Api = KeyApi & {
   cloudPublicKey(): Promise<CloudPublicKeyResponse>
   ticket(body: TicketRequest): Promise<TicketResponse>
   createProfile(body: CreateProfileRequest): Promise<CreateProfileResponse>
@@ -102,6 +103,7 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     return answer
   }
   return {
+    ...createKeyApi(call),
     cloudPublicKey: async () => call('GET', '/api/v1/mpc/cloud-public-key', cloudPublicKeyResponse),
     ticket: async (body) => call('POST', '/api/v1/mpc/tickets', ticketResponse, body),
     createProfile: async (body) => call('POST', '/api/v2/profiles', createProfileResponse, body),

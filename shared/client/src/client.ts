@@ -1,6 +1,7 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
 import type { AuditLine, BatchResponse, EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
 import { createApi } from './api.ts'
+import { createKeyOperations, type KeyOperations } from './client-keys.ts'
 import { sendBatch, type SentBatch } from './wallet/batch.ts'
 import type { BatchRequest } from './wallet/batch-check.ts'
 import { createWallet, resumeWallets, type Wallet, walletOf } from './wallet/create-wallet.ts'
@@ -15,10 +16,11 @@ import { signMessage, signTypedData, type TypedDataRequest } from './wallet/sign
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
 import { defaultPlatform, type Platform } from './platform.ts'
 import { fillPresignatures } from './wallet/presignatures.ts'
+import { settleStage, settleStages } from './wallet/reconcile.ts'
 import type { OnProgress } from './dialogue/run-host.ts'
 import { createStock } from './wallet/stock.ts'
 import type { Vault } from './vault/vault.ts'
-import { loadWallets } from './vault/wallet-record.ts'
+import { loadWallets, type WalletRecord } from './vault/wallet-record.ts'
 
 export type TandemOptions = {
   /** where the backend listens, without a trailing slash */
@@ -37,10 +39,10 @@ export type TandemOptions = {
 }
 
 /** The device's half of the wallets of one user. */
-export type TandemClient = {
+export type TandemClient = KeyOperations & {
   /** @param name what the user calls it, 1..100 characters */
   createWallet(name: string): Promise<Wallet>
-  /** finishes wallets whose creation was interrupted */
+  /** finishes wallets whose creation was interrupted, and settles new epochs of others; best called at the start of the app */
   resume(): Promise<Wallet[]>
   wallets(): Promise<Wallet[]>
   sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
@@ -96,26 +98,33 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     if (stock.size(wallet.keyId) * 2 >= wanted) return
     background.start(wallet.keyId, async () => fillPresignatures(device, stock, wallet.keyId, wanted))
   }
-  const thenRefill = async <T>(wallet: Wallet, act: Promise<T>): Promise<T> =>
-    act.finally(() => {
+  const signing = async <T>(wallet: Wallet, act: () => Promise<T>): Promise<T> => {
+    await settleStage(device, stock, wallet.keyId)
+    return act().finally(() => {
       refill(wallet)
     })
+  }
   return {
+    ...createKeyOperations(device, stock),
     createWallet: async (name) => {
       const wallet = await createWallet(device, name)
       refill(wallet)
       return wallet
     },
-    resume: async () => resumeWallets(device),
-    wallets: async () => (await loadWallets(vault)).filter((record) => record.current !== null).map(walletOf),
+    resume: async () => {
+      await settleStages(device, stock)
+      return resumeWallets(device)
+    },
+    wallets: async () => (await loadWallets(vault)).filter(isOurs).map(walletOf),
     sendTransaction: async (wallet, request) =>
-      thenRefill(wallet, sendTransaction({ device, stock, payments }, wallet, request)),
-    sendBatch: async (wallet, request) => thenRefill(wallet, sendBatch(device, stock, wallet, request)),
+      signing(wallet, async () => sendTransaction({ device, stock, payments }, wallet, request)),
+    sendBatch: async (wallet, request) => signing(wallet, async () => sendBatch(device, stock, wallet, request)),
     batch: async (batchId) => device.api.batch(batchId),
     settlePayments: async () => settlePayments(device.api, payments),
     addressOf: async (wallet, path) => childAddress(device, wallet, path),
-    signMessage: async (wallet, message) => thenRefill(wallet, signMessage(device, stock, wallet, message)),
-    signTypedData: async (wallet, request) => thenRefill(wallet, signTypedData(device, stock, wallet, request)),
+    signMessage: async (wallet, message) => signing(wallet, async () => signMessage(device, stock, wallet, message)),
+    signTypedData: async (wallet, request) =>
+      signing(wallet, async () => signTypedData(device, stock, wallet, request)),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
     confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
     auditLog: async (wallet) => readAuditLog(device, heads, wallet),
@@ -123,6 +132,11 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     presignaturesInStock: (wallet) => stock.size(wallet.keyId),
     close: background.close,
   }
+}
+
+/** In force, and not still another device's. */
+function isOurs({ current, restoring }: WalletRecord): boolean {
+  return current !== null && restoring?.reason !== 'device-lost'
 }
 
 /** One job per name at a time. A job that fails is dropped: the next payment starts another, or signs interactively. */

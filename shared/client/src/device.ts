@@ -21,6 +21,8 @@ export type Device = {
   readonly sigpairKeys: () => Promise<PinnedKeys>
   /** one operation at a time per wallet: journal entries of one key are read, changed and written */
   readonly exclusively: <T>(keyId: string, act: () => Promise<T>) => Promise<T>
+  /** key ids whose next epoch is being made here and now: their stage is nobody else's to settle */
+  readonly renewing: Set<string>
 }
 
 export type DeviceOptions = Pick<Device, 'platform' | 'backend' | 'vault' | 'api' | 'onProgress'> & {
@@ -35,6 +37,7 @@ export function createDevice(options: DeviceOptions): Device {
   const turns = new Map<string, Promise<unknown>>()
   return {
     ...options,
+    renewing: new Set(),
     identity: once(async () =>
       openIdentity(await loadOrCreate(vault, IDENTITY, () => createIdentity(platform.random))),
     ),

@@ -6,6 +6,8 @@ export type DeviceErrorCode =
   | 'AUDIT_ROLLED_BACK'
   /** the service answered something that is not of its own schema, or that the device did not ask for */
   | 'ANSWER_REFUSED'
+  /** a backup does not open, or is not one of this wallet in the epoch in force */
+  | 'BACKUP'
   /** no answer in time, or no connection */
   | 'NETWORK'
   /** the pinned Sigpair keys are not the ones this server has */

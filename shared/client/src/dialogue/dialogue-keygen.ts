@@ -1,22 +1,12 @@
-import {
-  type Backend,
-  decodeStage,
-  encodeShare,
-  encodePair,
-  type KeygenResult,
-  keygen,
-  openPair,
-  type PairSetup,
-  presign,
-  type Stage,
-} from '@tandem/ecdsa'
-import { keyId as asKeyId, type PartyIndex, sessionId } from '@tandem/rounds'
+import { type Backend, decodeStage, type KeygenResult, keygen } from '@tandem/ecdsa'
+import { keyId as asKeyId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
-import { DEVICE, type Dialogue, SIGPAIR } from './dialogue.ts'
+import { DEVICE, type Dialogue } from './dialogue.ts'
 import { TandemError } from '../errors.ts'
 import type { DeviceIdentity } from '../identity.ts'
 import type { PinnedKeys } from '../pin.ts'
 import type { Platform } from '../platform.ts'
+import { epochOf, rehearse } from './rehearsal.ts'
 import { type OnProgress, runOnDevice } from './run-host.ts'
 import type { DeviceEpoch } from '../vault/wallet-record.ts'
 
@@ -64,30 +54,4 @@ export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promis
   dialogue.sendControl('stored')
   await dialogue.receiveControl('done')
   return result
-}
-
-function epochOf(backend: Backend, stageId: string, { share, pairs }: Stage): DeviceEpoch {
-  return { epoch: share.epoch, stageId, share: encodeShare(backend, share), pair: encodePair(backend, onlyPair(pairs)) }
-}
-
-function onlyPair(pairs: readonly PairSetup[]): PairSetup {
-  const [pair] = pairs
-  if (pair === undefined) throw new TandemError('ANSWER_REFUSED', 'The new key has no pair.')
-  return pair
-}
-
-async function rehearse(dialogue: Dialogue, run: KeygenRun, { share, pairs }: Stage, stageId: string): Promise<void> {
-  const { platform, backend, onProgress } = run
-  const key = {
-    share,
-    pairs: new Map<PartyIndex, ReturnType<typeof openPair>>([[SIGPAIR, openPair(backend, onlyPair(pairs))]]),
-  }
-  const session = { sigid: sessionId(fromHex(stageId)), signers: [DEVICE, SIGPAIR] }
-  await runOnDevice(platform, dialogue, presign(session, key, { backend, rng: platform.random }), {
-    // Nothing long-lived is at stake yet: a failed check discards the whole stage.
-    record: async () => undefined,
-    onRound: (round) => {
-      onProgress({ step: 'rehearsal', round })
-    },
-  })
 }

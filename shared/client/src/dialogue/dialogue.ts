@@ -37,6 +37,9 @@ export type Dialogue = {
   readonly channel: Channel
   readonly sendControl: (name: ControlName, body?: object) => void
   readonly receiveControl: (name: ControlName) => Promise<unknown>
+  /** of the control frames that carry bytes, not JSON */
+  readonly sendBytes: (name: 'share', body: Uint8Array) => void
+  readonly receiveBytes: (name: 'backup') => Promise<Uint8Array>
   readonly close: () => void
 }
 
@@ -88,6 +91,14 @@ function dialogueOver(inbox: Inbox, secure: SecureChannel, answer: HelloAnswer, 
     inbox.send(secure.seal(encodeFrame(frame)))
   }
   const nextFrame = async () => decodeFrame(secure.open(await inbox.next()))
+  const sendBytes = (name: ControlName, body: Uint8Array) => {
+    send({ protocol: 'control', round: CONTROL[name], from: DEVICE, to: SIGPAIR, sid: ZERO, epoch: 0, body })
+  }
+  const receiveBytes = async (name: ControlName) => {
+    const frame = await nextFrame()
+    if (frame.protocol === 'control' && frame.round === CONTROL[name]) return frame.body
+    throw new TandemError('ANSWER_REFUSED', `Sigpair should have said "${name}".`)
+  }
   return {
     answer,
     channel: {
@@ -97,23 +108,11 @@ function dialogueOver(inbox: Inbox, secure: SecureChannel, answer: HelloAnswer, 
       receive: async (from, signal) => toMessage(await orAborted(nextFrame(), signal), from),
     },
     sendControl: (name, body = {}) => {
-      send({
-        protocol: 'control',
-        round: CONTROL[name],
-        from: DEVICE,
-        to: SIGPAIR,
-        sid: ZERO,
-        epoch: 0,
-        body: utf8(canonicalJson(body)),
-      })
+      sendBytes(name, utf8(canonicalJson(body)))
     },
-    receiveControl: async (name) => {
-      const frame = await nextFrame()
-      if (frame.protocol !== 'control' || frame.round !== CONTROL[name]) {
-        throw new TandemError('ANSWER_REFUSED', `Sigpair should have said "${name}".`)
-      }
-      return JSON.parse(fromUtf8(frame.body)) as unknown
-    },
+    receiveControl: async (name) => JSON.parse(fromUtf8(await receiveBytes(name))) as unknown,
+    sendBytes,
+    receiveBytes,
     close: () => {
       cancel()
       secure.close()

@@ -6,7 +6,17 @@ import type { Platform } from '../platform.ts'
 
 /** Tells an app how far a long operation is. */
 export type Progress = {
-  readonly step: 'ticket' | 'keygen' | 'rehearsal' | 'commit' | 'presign' | 'prepare' | 'sign' | 'submit'
+  readonly step:
+    | 'ticket'
+    | 'keygen'
+    | 'refresh'
+    | 'rehearsal'
+    | 'backup'
+    | 'commit'
+    | 'presign'
+    | 'prepare'
+    | 'sign'
+    | 'submit'
   readonly round?: number
 }
 export type OnProgress = (progress: Progress) => void

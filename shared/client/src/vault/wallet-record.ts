@@ -18,6 +18,16 @@ export type PairState = {
   readonly passed: number
 }
 
+export const NEW_PAIR: PairState = { status: 'ACTIVE', opened: 0, passed: 0 }
+
+/** A restore that was asked for and is not in force yet. Spec: docs/spec/flows.md, section 12. */
+export type Restoring = {
+  readonly restoreId: string
+  readonly reason: 'device-lost' | 'server-lost'
+  /** seconds since 1970: the `recover` dialogue is open from then */
+  readonly notBefore: number
+}
+
 /** Everything the device knows of one wallet; written whole, in one durable put. */
 export type WalletRecord = {
   readonly keyId: string
@@ -30,16 +40,23 @@ export type WalletRecord = {
   readonly current: DeviceEpoch | null
   /** erased only on a receipt */
   readonly stage: DeviceEpoch | null
+  /** of the pair of `current`; a pair that comes into force begins anew */
   readonly pair: PairState
+  readonly restoring: Restoring | null
+  /** public recovery keys that the owner named on this device, 0x-hex, lower case: Sigpair backs up to no other */
+  readonly recoveryKeys: readonly string[]
 }
 
 const PREFIX = 'wallet/'
-const VERSION = 1
+
+/** Version 1 knew neither `restoring` nor `recoveryKeys`. */
+const VERSION = 2
+const OLDEST = 1
 
 export async function loadWallet(vault: Vault, keyId: string): Promise<WalletRecord> {
-  const bytes = await vault.get(PREFIX + keyId)
-  if (bytes === undefined) throw new TandemError('VAULT', 'This device holds no such wallet.')
-  return decode(bytes)
+  const record = await findWallet(vault, keyId)
+  if (record === undefined) throw new TandemError('VAULT', 'This device holds no such wallet.')
+  return record
 }
 
 export async function loadWallets(vault: Vault): Promise<WalletRecord[]> {
@@ -57,12 +74,20 @@ export async function saveWallet(vault: Vault, record: WalletRecord): Promise<vo
   }
 }
 
+/** The wallet, if this device has anything of it. */
+export async function findWallet(vault: Vault, keyId: string): Promise<WalletRecord | undefined> {
+  const bytes = await vault.get(PREFIX + keyId)
+  return bytes === undefined ? undefined : decode(bytes)
+}
+
 export async function dropWallet(vault: Vault, keyId: string): Promise<void> {
   await vault.delete(PREFIX + keyId)
 }
 
-type Header = Omit<WalletRecord, 'current' | 'stage'> & {
+type Header = Omit<WalletRecord, 'current' | 'stage' | 'restoring' | 'recoveryKeys'> & {
   readonly v: number
+  readonly restoring?: Restoring | null
+  readonly recoveryKeys?: readonly string[]
   readonly current: { readonly epoch: number; readonly stageId: string } | null
   readonly stage: { readonly epoch: number; readonly stageId: string } | null
 }
@@ -99,14 +124,14 @@ function decode(bytes: Uint8Array): WalletRecord {
     e === null ? null : { ...e, share: next(), pair: next() }
   const current = epoch(header.current)
   const stage = epoch(header.stage)
-  const { keyId, name, profileId, address, publicKey, pair } = header
-  return { keyId, name, profileId, address, publicKey, current, stage, pair }
+  const { keyId, name, profileId, address, publicKey, pair, restoring = null, recoveryKeys = [] } = header
+  return { keyId, name, profileId, address, publicKey, current, stage, pair, restoring, recoveryKeys }
 }
 
 function readHeader(bytes: Uint8Array): Header {
   try {
     const header = JSON.parse(fromUtf8(bytes)) as Header
-    if (header.v === VERSION) return header
+    if (header.v >= OLDEST && header.v <= VERSION) return header
   } catch {
     // fall through: whatever is wrong with it, it is damaged
   }

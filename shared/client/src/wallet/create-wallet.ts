@@ -6,7 +6,14 @@ import { TandemError } from '../errors.ts'
 import { deviceKeyOf } from '../identity.ts'
 import { signIntent } from './intent.ts'
 import { addressOf } from './transaction.ts'
-import { type DeviceEpoch, loadWallet, loadWallets, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
+import {
+  type DeviceEpoch,
+  NEW_PAIR,
+  loadWallet,
+  loadWallets,
+  saveWallet,
+  type WalletRecord,
+} from '../vault/wallet-record.ts'
 
 /** A key that exists in two halves, and the profile it belongs to. */
 export type Wallet = {
@@ -39,7 +46,9 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
       publicKey: toHex(publicKey),
       current: null,
       stage: epoch,
-      pair: { status: 'ACTIVE', opened: 0, passed: 0 },
+      pair: NEW_PAIR,
+      restoring: null,
+      recoveryKeys: [],
     })
   try {
     await keygenOnDevice(dialogue, {

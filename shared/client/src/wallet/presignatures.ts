@@ -3,6 +3,7 @@ import { limits, toHex } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
 import { presignOnDevice } from '../dialogue/dialogue-presign.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
+import { settleStage } from './reconcile.ts'
 import { signingKey } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
@@ -20,6 +21,7 @@ export async function fillPresignatures(
   keyId: string,
   target: number,
 ): Promise<number> {
+  await settleStage(device, stock, keyId)
   return device.exclusively(keyId, async () => {
     while (stock.size(keyId) < target) {
       const missing = Math.min(target - stock.size(keyId), limits.MAX_PRESIGN_BATCH)

@@ -2,7 +2,7 @@ import { type Backend, decodePair, decodeShare, type KeyShare, openPair, type Si
 import { SIGPAIR } from '../dialogue/dialogue.ts'
 import { TandemError } from '../errors.ts'
 import { frozen } from '../vault/journal.ts'
-import type { WalletRecord } from '../vault/wallet-record.ts'
+import type { DeviceEpoch, WalletRecord } from '../vault/wallet-record.ts'
 
 /**
  * The share of a wallet's current epoch.
@@ -12,9 +12,23 @@ import type { WalletRecord } from '../vault/wallet-record.ts'
  */
 export function currentShare(backend: Backend, record: WalletRecord): KeyShare {
   const { current, pair } = record
+  if (current !== null && (pair.status !== 'ACTIVE' || current.pair.length === 0)) throw frozen()
+  return heldShare(backend, record)
+}
+
+/**
+ * The share of the current epoch, whether its pair signs or not: all that backup, rotation and export need.
+ *
+ * @throws {TandemError} `KEY_PENDING` before the first commit; `VAULT` for a damaged share
+ */
+export function heldShare(backend: Backend, { current }: WalletRecord): KeyShare {
   if (current === null) throw new TandemError('KEY_PENDING', 'This wallet is not in force yet; call resume().')
-  if (pair.status !== 'ACTIVE' || current.pair.length === 0) throw frozen()
   return intact(() => decodeShare(backend, current.share))
+}
+
+/** The share of an epoch that is not in force yet. @throws {TandemError} `VAULT` for a damaged share */
+export function stagedShare(backend: Backend, stage: DeviceEpoch): KeyShare {
+  return intact(() => decodeShare(backend, stage.share))
 }
 
 /** As {@link currentShare}, with the pair opened: about a thousand hashes, so once per dialogue. */

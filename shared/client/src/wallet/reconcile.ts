@@ -1,0 +1,86 @@
+import type { Presignature } from '@tandem/ecdsa'
+import type { StageResponse } from '@tandem/wire'
+import { checkReceipt } from './commit.ts'
+import type { Device } from '../device.ts'
+import { TandemError } from '../errors.ts'
+import { checkAbortReceipt, isInForce } from './receipts.ts'
+import { heldShare, stagedShare } from './signing-key.ts'
+import type { Stock } from './stock.ts'
+import { withFate } from '../vault/stages.ts'
+import { type DeviceEpoch, loadWallet, loadWallets, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
+
+/**
+ * Before an operation on a wallet: an open stage is settled first. One that this very app is making is left alone; until its
+ * commit everything goes on in the epoch in force.
+ *
+ * @throws {TandemError} as {@link reconcile}
+ */
+export async function settleStage(device: Device, stock: Stock<Presignature>, keyId: string): Promise<void> {
+  if (device.renewing.has(keyId)) return
+  const { current, stage } = await loadWallet(device.vault, keyId)
+  if (current === null || stage === null) return
+  await device.exclusively(keyId, async () => reconcile(device, stock, keyId))
+}
+
+/** Sigpair's words for a key that one wallet cannot be settled with, and the others must not wait for. */
+const HOPELESS: readonly TandemError['code'][] = ['NOT_FOUND', 'KEY_DELETED', 'KEY_FROZEN', 'EPOCH_MISMATCH']
+
+/** At the start of the app: every wallet with an open stage. What cannot be settled keeps both its epochs. */
+export async function settleStages(device: Device, stock: Stock<Presignature>): Promise<void> {
+  for (const { keyId } of await loadWallets(device.vault)) {
+    await settleStage(device, stock, keyId).catch((error: unknown) => {
+      if (!(error instanceof TandemError) || !HOPELESS.includes(error.code)) throw error
+    })
+  }
+}
+
+/**
+ * Asks what became of the open stage, and does what the receipt says: `committed` makes it current, `aborted` erases it. One
+ * that is still staged is given up. On anything else both stay, and nothing is signed unless Sigpair's signed status names the
+ * epoch that is current here. Nothing is ever erased on less than a receipt. The caller has the wallet for itself.
+ *
+ * @throws {TandemError} `EPOCH_MISMATCH` if another epoch is in force; `ANSWER_REFUSED` without Sigpair's signature; `NETWORK`
+ *
+ * Source: docs/spec/refresh.md 3.6, flows.md 9.8.
+ */
+export async function reconcile(device: Device, stock: Stock<Presignature>, keyId: string): Promise<void> {
+  const record = await loadWallet(device.vault, keyId)
+  const { current, stage } = record
+  if (current === null || stage === null) return
+  const name = { keyId, stageId: stage.stageId, epoch: stage.epoch }
+  const asked = await device.api.stage(name)
+  const answer = asked.fate === 'staged' ? await device.api.abortStage(name) : asked
+  if (await settle(device, stock, { record, stage }, answer)) return
+  await requireInForce(device, record, answer)
+}
+
+type Open = { readonly record: WalletRecord; readonly stage: DeviceEpoch }
+
+/** @returns whether the stage is no longer open */
+async function settle(
+  device: Device,
+  stock: Stock<Presignature>,
+  { record, stage }: Open,
+  { fate, committed, aborted }: StageResponse,
+): Promise<boolean> {
+  const { backend, vault } = device
+  const keys = await device.sigpairKeys()
+  if (fate !== 'committed' && fate !== 'aborted') return false
+  if (fate === 'committed') checkReceipt(backend, keys, stage, given(committed))
+  else checkAbortReceipt(backend, keys, { share: stagedShare(backend, stage), stageId: stage.stageId }, given(aborted))
+  await saveWallet(vault, withFate(record, stage, fate))
+  if (fate === 'committed') stock.clear(record.keyId)
+  return true
+}
+
+async function requireInForce(device: Device, record: WalletRecord, { status }: StageResponse): Promise<void> {
+  const share = heldShare(device.backend, record)
+  const isOurs = status !== undefined && isInForce(device.backend, await device.sigpairKeys(), share, status)
+  const another = new TandemError('EPOCH_MISMATCH', 'Another epoch of this wallet may be in force; nothing is signed.')
+  if (!isOurs) throw another // check L3
+}
+
+function given<T>(receipt: T | undefined): T {
+  if (receipt === undefined) throw new TandemError('ANSWER_REFUSED', 'The fate of a stage came without its receipt.')
+  return receipt
+}
