@@ -78,7 +78,7 @@ export type Amendment<T> = {
  *
  * @throws {WireError} as {@link keyInForce}, `FORBIDDEN` for a bad intent, and whatever `decide` throws
  *
- * Source: docs/spec/flows.md 1.5, storage.md 4.2.
+ * Source: docs/spec/flows.md 1.5, storage.md 9.1.
  */
 export async function amendKey<T extends object>(
   stores: Stores,

@@ -22,7 +22,7 @@ const PAGE = 1000
  *
  * @throws {WireError} `NOT_FOUND`, `KEY_PENDING`, `FORBIDDEN` for a bad intent
  *
- * Source: docs/spec/flows.md 14, storage.md 3.10.
+ * Source: docs/spec/flows.md 14, storage.md 9.6.
  */
 export async function deleteKey(
   stores: Stores,

@@ -60,7 +60,7 @@ export async function prepareExport(
  * @throws {WireError} as `amendKey`, `NOT_FOUND` for an export that is cancelled, past or unknown, `FORBIDDEN` before
  *         `notBefore`, `INVALID_KEY_SHARE`, `EPOCH_MISMATCH` if the key rotated meanwhile
  *
- * Source: docs/spec/flows.md 11.2.
+ * Source: docs/spec/flows.md 11.2, storage.md 9.3.
  */
 export async function confirmExport(
   stores: Stores,

@@ -12,7 +12,7 @@ import type { Stores } from '../stores.ts'
  * @returns FROZEN, or STALE where there is no pair left to erase
  * @throws {WireError} as `keyInForce`
  *
- * Source: docs/spec/flows.md 13, abort.md 3.
+ * Source: docs/spec/flows.md 13, abort.md 3, storage.md 9.5.
  */
 export async function freeze(
   stores: Stores,
