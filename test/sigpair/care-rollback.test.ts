@@ -81,6 +81,22 @@ test('L11 a recovery key that was enrolled is not forgotten in silence', async (
   expect(await statusIn(await putBack(copy))).toBe('STALE')
 })
 
+test('L11 changes to a record from a copy do not let its counter catch up', async () => {
+  const { rng } = care.world
+  const change = async (stores: Stores) => {
+    const body = { encryptionKey: ownerKey(rng).encryptionKey }
+    const intent = say(care, { op: 'recovery-key', body })
+    await changeRecoveryKey(stores, { backend: noble, delayMs: 0 }, { ...whose(), body, intent })
+  }
+  const copy = copyNow()
+  await change(care.world.stores)
+  const restored = await putBack(copy)
+  for (let i = 0; i < 3; i++) await change(restored)
+  expect(await statusIn(restored)).toBe('STALE')
+  const signing = loadForSigning(restored, { keyId: care.key.keyId, epoch: 0, owner: OWNER })
+  await expect(signing).rejects.toMatchObject({ code: 'KEY_FROZEN', details: 'STALE' })
+})
+
 test('a deleted key that a copy brings back signs nothing, opens nothing, and is deleted again', async () => {
   const { key } = care
   const copy = copyNow()

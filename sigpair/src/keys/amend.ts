@@ -56,6 +56,8 @@ export type Signed = {
 export type Found = Committed & {
   /** reads only: the writes go into the answer */
   readonly tx: Transaction
+  /** shortly before */
+  readonly status: KeyStatus
   /** the intent was used before, for whatever its `op` says */
   readonly spent: boolean
   /** ms since 1970 */
@@ -87,13 +89,15 @@ export async function amendKey<T extends object>(
 ): Promise<T> {
   const { owner, method, signed } = asked
   const keyId = asked.keyId.toLowerCase()
+  // First of all: a record that a copy brought back must be known as such before its counter moves.
+  const { status } = await keyInForce(stores, keyId, owner)
   const { answer, next } = await audited(stores, keyId, async (tx, note) => {
     const { key, current } = requireInForce((await tx.get(keyAt(keyId)))?.data, owner)
     const cursor = await readEventCursor(tx, keyId)
     const unspent = signed && (await readIntent(tx, signed.intent))
     if (signed) requireSigned(signed, key, current)
     const now = stores.now()
-    const found = { tx, key, current, spent: unspent?.spent !== undefined, now }
+    const found = { tx, key, current, status, spent: unspent?.spent !== undefined, now }
     const { answer, change, metadata, event, also } = await decide(found)
     if (!change) return { answer, next: undefined }
 

@@ -69,7 +69,7 @@ export async function confirmExport(
 ): Promise<SealedShare> {
   const { exportId } = body
   const signed = { intent, op: 'export-confirm' as const, body }
-  const { key, current, status } = await keyInForce(stores, keyId, owner)
+  const { key, current } = await keyInForce(stores, keyId, owner)
   requireSigned(signed, key, current)
   const { encryptionKey } = requireRipe(key, exportId, stores.now())
   // Opened first, so that a KMS that does not answer marks nothing; answered only once the mark is durable.
@@ -86,7 +86,7 @@ export async function confirmExport(
       answer: confirmed,
       change: { exports, exportedAt: found.key.exportedAt ?? found.now },
       metadata: { exportId, encryptionKey },
-      event: { type: 'key.exported', status },
+      event: { type: 'key.exported', status: found.status },
     }
   })
   const publicShare = toHex(current.publicShares[SIGPAIR - 1] ?? new Uint8Array())

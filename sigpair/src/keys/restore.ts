@@ -51,7 +51,6 @@ export async function requestRestore(
 ): Promise<RestoreResponse> {
   const { reason, deviceKey, proof } = body
   const device = requireDevice(deviceKey)
-  const { status } = await keyInForce(stores, keyId, owner)
   const signed = { intent, op: 'restore' as const, body, by: deviceKey.identity }
   const { restore } = await amendKey(stores, { keyId, owner, method: 'key.restore', signed }, (found) => {
     const { key, current, now } = found
@@ -74,7 +73,12 @@ export async function requestRestore(
       expiresAt: notBefore + limits.CONFIRM_MS,
     }
     const metadata = { restoreId, reason, device: device.identity }
-    return { answer: { restore }, change: { restore }, metadata, event: { type: 'key.restoring', status } }
+    return {
+      answer: { restore },
+      change: { restore },
+      metadata,
+      event: { type: 'key.restoring', status: found.status },
+    }
   })
   return { restoreId: restore.restoreId, notBefore: Math.ceil(restore.notBefore / 1000) }
 }
