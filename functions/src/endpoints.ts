@@ -32,6 +32,7 @@ import type { TwoFactor } from './ports/two-factor.ts'
 import { settleOverdue } from './settle.ts'
 import type { SubmitDeps } from './submit.ts'
 import { proveOnce } from './two-factor/prove-once.ts'
+import { type ProveSession, type ProveSessionDeps, proveSession } from './two-factor/prove-session.ts'
 
 /** Every endpoint, holding exactly what it may do to the world. */
 export function connect(ports: Ports) {
@@ -66,7 +67,7 @@ export function connect(ports: Ports) {
       requirePayment: sessions.requirePayment,
       cancelSession: (caller, { sessionId, keyId }) => sigpair.cancelSession(caller, sessionId, { keyId }),
     }),
-    sign: sign({ ...submitting, requireTransaction: sessions.requirePayment }),
+    sign: sign({ ...submitting, requireTransaction: sessions.requirePayment, proveSession: proving(ports) }),
     signMessage: signMessage(messageDeps(ports)),
     signTypedData: signTypedData(messageDeps(ports)),
     ...connectTwoFactor(ports.twoFactor),
@@ -108,8 +109,16 @@ function policyDeps({ store, profiles, sigpair, requireTwoFactor, exclusively, n
   }
 }
 
-function ticketDeps({ sigpair, profiles, sessions, nonces, key, sigpairUrl, random, now }: Ports): IssueTicketDeps {
+function proving({ sessions, sigpair, requireTwoFactor }: Ports): ProveSession {
+  const tellSigpair: ProveSessionDeps['tellSigpair'] = (caller, { sessionId, keyId }) =>
+    sigpair.proveSession(caller, sessionId, { keyId })
+  return proveSession({ requireTwoFactor, markProven: sessions.markProven, tellSigpair })
+}
+
+function ticketDeps(ports: Ports): IssueTicketDeps {
+  const { sigpair, profiles, sessions, nonces, key, sigpairUrl, random, now } = ports
   return {
+    proveSession: proving(ports),
     requireProfileOfKey: profiles.requireByKey,
     requireSession: sessions.requireSingle,
     pinNonce: nonces.pin,
@@ -166,8 +175,10 @@ function prepareDeps(ports: Ports, submitting: SubmitDeps): PrepareTransactionDe
   }
 }
 
-function messageDeps({ sigpair, profiles, sessions, exclusively, now }: Ports): SignMessageDeps {
+function messageDeps(ports: Ports): SignMessageDeps {
+  const { sigpair, profiles, sessions, exclusively, now } = ports
   return {
+    proveSession: proving(ports),
     requireProfile: profiles.require,
     openSession: sigpair.openSession,
     completeSession: sigpair.completeSession,

@@ -137,6 +137,8 @@ export type SessionRecord = {
   readonly rhoS: Uint8Array
   /** r ‖ s ‖ recovery id once signed; answered again to every repetition */
   readonly signature: Uint8Array | null
+  /** the backend says that the user has proven the second factor for it */
+  readonly proven?: true
   /** given up before it was signed: it never is */
   readonly cancelled?: true
   /** the key's use counter when this was prepared */

@@ -17,6 +17,7 @@ import {
   type KeyStatus,
   type PrepareSessionRequest,
   prepareSessionRequest,
+  proveSessionRequest,
   readTypedData,
   type StageResponse,
   toHex,
@@ -174,10 +175,18 @@ export async function startKeyHolder(trust: { functions: TrustedKeys; duoNode: T
         return {}
       }),
   })
+  const proveRoute = route({
+    method: 'POST',
+    path: '/internal/sessions/:sessionId/prove',
+    caller,
+    body: proveSessionRequest,
+    handle: () => answered('prove', () => ({})),
+  })
   const log = createLog({ name: 'key-holder', level: 'silent' })
+  const all = [...routes, cancelRoute, proveRoute]
   const life = keyLifeRoutes({ caller, owned, answered })
   const batches = batchRoutesOf({ caller, owned, answered, digestOf, signatureOf })
-  const server = await listen(handle([...routes, cancelRoute, ...life, ...batches], { log, hosts: ['127.0.0.1'] }), {
+  const server = await listen(handle([...all, ...life, ...batches], { log, hosts: ['127.0.0.1'] }), {
     name: 'keys',
     host: '127.0.0.1',
     port: 0,

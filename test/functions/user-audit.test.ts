@@ -109,6 +109,6 @@ test('lines of one user that race are in one chain', async () => {
       { maxAttempts: 30 },
     )
   const before = await Promise.all([add(), add(), add(), add()])
-  expect(before.toSorted()).toEqual([0, 1, 2, 3])
+  expect(before.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3])
   await store.close()
 })

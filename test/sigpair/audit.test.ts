@@ -37,6 +37,7 @@ import type { Operation } from '../../sigpair/src/dialogue/operation.ts'
 import { markStale } from '../../sigpair/src/keys/pair-store.ts'
 import { setPolicy } from '../../sigpair/src/policy/policy-change.ts'
 import { cancelSession } from '../../sigpair/src/sign/cancel-session.ts'
+import { proveSession } from '../../sigpair/src/sign/prove-session.ts'
 import { dealPresignature } from './deal-presignature.ts'
 import { startKms, type TestKms } from './kms.ts'
 import { preparePayment, signPayment } from './payments.ts'
@@ -116,6 +117,10 @@ const DOINGS: Record<string, () => Promise<unknown>> = {
   'sign.cancel': async () => {
     const { sessionId } = await preparePayment(world, key)
     await cancelSession(world.stores, { sessionId, keyId: key.keyId, owner: OWNER })
+  },
+  'sign.prove': async () => {
+    const { sessionId } = await preparePayment(world, key)
+    await proveSession(world.stores, { sessionId, keyId: key.keyId, owner: OWNER })
   },
   'key.attest': async () => {
     const body = { enrol: 'passkey' as const }

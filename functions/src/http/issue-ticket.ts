@@ -13,6 +13,7 @@ import type { Account } from '../ports/nonces.ts'
 import type { Profile } from '../ports/profiles.ts'
 import type { Session } from '../ports/sessions.ts'
 import { accountOf } from '../submit.ts'
+import type { ProveSession } from '../two-factor/prove-session.ts'
 
 /** What a ticket says apart from who issued it, to whom, and until when. */
 export type TicketGrant = Pick<TicketClaims, 'op' | 'keyId' | 'epoch' | 'cnf' | 'session'>
@@ -20,6 +21,7 @@ export type TicketGrant = Pick<TicketClaims, 'op' | 'keyId' | 'epoch' | 'cnf' | 
 export type IssueTicketDeps = {
   readonly requireProfileOfKey: (owner: string, keyId: string) => Promise<Profile>
   readonly requireSession: (owner: string, sessionId: string) => Promise<Session>
+  readonly proveSession: ProveSession
   readonly pinNonce: (account: Account, sessionId: string) => Promise<void>
   readonly readKey: (caller: Caller, keyId: string) => Promise<KeyStatusResponse>
   readonly readIdentity: () => Promise<CloudPublicKeyResponse>
@@ -48,10 +50,9 @@ const PERMITS: Readonly<Record<TicketOperation, Permit>> = {
 export const issueTicket =
   (deps: IssueTicketDeps) =>
   async (caller: Caller, request: TicketRequest): Promise<TicketResponse> => {
-    const [grant, identity] = await Promise.all([
-      PERMITS[request.operation](deps, caller, request),
-      deps.readIdentity(),
-    ])
+    const { operation, twoFactorCode } = request
+    refuse(operation !== 'sign' && twoFactorCode !== undefined, 'twoFactorCode: only for sign')
+    const [grant, identity] = await Promise.all([PERMITS[operation](deps, caller, request), deps.readIdentity()])
     const { ticket, expiresAt } = await deps.signTicket({ ...grant, sub: caller.sub })
     const { keyId } = grant
     return { ticket, keyId, sigpairUrl: deps.sigpairUrl, cloudPublicKey: identity.publicKey, expiresAt }
@@ -82,6 +83,7 @@ async function permitSign(deps: IssueTicketDeps, caller: Caller, request: Ticket
   const session = await deps.requireSession(caller.sub, given(request.sessionId, 'sessionId'))
   if (session.keyId !== keyId) throw new WireError('NOT_FOUND')
   if (isSigned(session)) throw new WireError('SESSION_CONSUMED')
+  await deps.proveSession(caller, session, request.twoFactorCode)
 
   const { epoch, device } = await readyKey(deps, caller, keyId)
   // From here on a signature may come to be without another word to us.

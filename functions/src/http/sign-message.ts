@@ -14,9 +14,11 @@ import {
 import type { Caller } from '@tandem/service'
 import type { Profile } from '../ports/profiles.ts'
 import type { MessagePayload, MessageSession, Sessions } from '../ports/sessions.ts'
+import type { ProveSession } from '../two-factor/prove-session.ts'
 import { agreed } from './prepare-transaction.ts'
 
 export type SignMessageDeps = {
+  readonly proveSession: ProveSession
   readonly requireProfile: (owner: string, profileId: string) => Promise<Profile>
   readonly openSession: (caller: Caller, request: PrepareSessionRequest) => Promise<PrepareSessionResponse>
   readonly completeSession: (
@@ -37,7 +39,7 @@ export type SignMessageDeps = {
   readonly now: () => number
 }
 
-type Asked = Pick<SignMessageRequest, 'profileId' | 'sessionId' | 'p1SignatureShare'>
+type Asked = Pick<SignMessageRequest, 'profileId' | 'sessionId' | 'p1SignatureShare' | 'twoFactorCode'>
 
 /**
  * POST /api/v1/mpc/sign-message (EIP-191). Without `sessionId` it prepares, with it it signs; repeating the second answers
@@ -71,6 +73,7 @@ async function signPayload(
     return deps.exclusively(sessionId, () => complete(deps, caller, sessionId, payload, asked))
   }
   if (p1SignatureShare !== undefined) throw new WireError('VALIDATION_FAILED', 'p1SignatureShare: needs a sessionId')
+  if (asked.twoFactorCode !== undefined) throw new WireError('VALIDATION_FAILED', 'twoFactorCode: needs a sessionId')
   return prepare(deps, caller, profile, payload)
 }
 
@@ -96,13 +99,14 @@ async function complete(
   caller: Caller,
   sessionId: string,
   payload: MessagePayload,
-  { profileId, p1SignatureShare }: Asked,
+  { profileId, p1SignatureShare, twoFactorCode }: Asked,
 ): Promise<SignMessageResponse> {
   const session = await deps.requireMessage(caller.sub, sessionId, payload.kind)
   if (session.profileId !== profileId) throw new WireError('NOT_FOUND')
   if (!isPrepared(session, payload)) throw new WireError('VALIDATION_FAILED', 'not what was prepared')
   if (session.signature !== null) return { signature: session.signature }
 
+  await deps.proveSession(caller, session, twoFactorCode)
   const share = p1SignatureShare === undefined ? {} : { p1SignatureShare }
   const answer = await deps.completeSession(caller, sessionId, { keyId: session.keyId, ...share })
   const signature = await deps.verifiedSignature(session.digest, answer.signature, session.from)

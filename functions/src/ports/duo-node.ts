@@ -32,6 +32,8 @@ import {
   type PrepareSessionRequest,
   type PrepareSessionResponse,
   prepareSessionResponse,
+  type ProveSessionRequest,
+  proveSessionResponse,
   type SetPolicyRequest,
   WireError,
 } from '@tandem/wire'
@@ -57,6 +59,7 @@ export type DuoNode = KeyCalls & {
   readonly openBatch: (user: User, request: PrepareBatchRequest) => Promise<PrepareBatchResponse>
   readonly cancelBatch: (user: User, batchId: string, request: CancelBatchRequest) => Promise<object>
   readonly completeBatch: (user: User, batchId: string, request: CompleteBatchRequest) => Promise<CompleteBatchResponse>
+  readonly proveSession: (user: User, sessionId: string, request: ProveSessionRequest) => Promise<object>
   readonly cancelSession: (user: User, sessionId: string, request: CancelSessionRequest) => Promise<object>
   readonly attest: (user: User, keyId: string, request: AttestRequest) => Promise<object>
   readonly readPolicy: (user: User, keyId: string) => Promise<PolicyResponse>
@@ -91,6 +94,8 @@ export function duoNode(given: TransportOptions): DuoNode {
       post(user, `/internal/batches/${batchId}/cancel`, request, cancelBatchResponse),
     completeBatch: (user, batchId, request) =>
       post(user, `/internal/batches/${batchId}/complete`, request, completeBatchResponse),
+    proveSession: (user, sessionId, request) =>
+      post(user, `/internal/sessions/${sessionId}/prove`, request, proveSessionResponse),
     cancelSession: (user, sessionId, request) =>
       post(user, `/internal/sessions/${sessionId}/cancel`, request, cancelSessionResponse),
     attest: (user, keyId, request) => post(user, `/internal/keys/${keyId}/attest`, request, attestResponse),

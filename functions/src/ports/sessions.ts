@@ -17,6 +17,8 @@ type SessionBase = {
   readonly digest: string
   /** seconds since 1970 */
   readonly expiresAt: number
+  /** the user has proven the second factor for it */
+  readonly proven?: true
 }
 
 /**
@@ -76,6 +78,7 @@ export type Sessions = {
     next: (state: TransactionState, index: number) => TransactionState,
   ) => Promise<readonly TransactionSession[]>
   readonly setSignature: (session: MessageSession, signature: string) => Promise<void>
+  readonly markProven: (session: Session) => Promise<void>
 }
 
 export function newSessionId(): string {
@@ -118,6 +121,14 @@ export function sessions(store: Store): Sessions {
       await store.transaction(async (tx) => {
         if ((await tx.get(at)) === undefined) throw new WireError('NOT_FOUND')
         tx.update(at, { ...session, signature }, endOf(session))
+      })
+    },
+    markProven: async ({ owner, sessionId }) => {
+      const at = refOf(owner, sessionId)
+      await store.transaction(async (tx) => {
+        const doc = await tx.get(at)
+        if (doc === undefined) throw new WireError('NOT_FOUND')
+        tx.update(at, { ...doc.data, proven: true }, doc.expireAt === undefined ? {} : { expireAt: doc.expireAt })
       })
     },
   }

@@ -87,6 +87,7 @@ function passkeyRoutes(operate: Operate): readonly Served[] {
       summary: 'Options for creating a passkey, good for five minutes.',
       body: beginEnrolmentRequest,
       response: passkeyCreationOptions,
+      spends: always('2fa'),
       handle: ({ caller, body }, { endpoints }) => endpoints.beginPasskey(caller, body),
     }),
     operate({

@@ -54,10 +54,10 @@ export type TandemClient = KeyOperations & {
   settlePayments(): Promise<TransactionResponse[]>
   /** EIP-55; the address below a BIP-32 path, from the key on this device */
   addressOf(wallet: Wallet, path: readonly number[]): Promise<string>
-  /** EIP-191; 0x-hex of r ‖ s ‖ v */
-  signMessage(wallet: Wallet, message: string): Promise<string>
-  /** EIP-712; 0x-hex of r ‖ s ‖ v */
-  signTypedData(wallet: Wallet, request: TypedDataRequest): Promise<string>
+  /** EIP-191; 0x-hex of r ‖ s ‖ v; `code` when the policy asks for the second factor */
+  signMessage(wallet: Wallet, message: string, code?: TwoFactorCode): Promise<string>
+  /** EIP-712; 0x-hex of r ‖ s ‖ v; `code` when the policy asks for the second factor */
+  signTypedData(wallet: Wallet, request: TypedDataRequest, code?: TwoFactorCode): Promise<string>
   /** begins the enrolment of an authenticator app; `twoFactorCode` of the second factor there is */
   enrolSecondFactor(twoFactorCode?: TwoFactorCode): Promise<EnrolResponse>
   /** puts it in force with a code of the app; returns recovery codes, once */
@@ -122,9 +122,10 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     batch: async (batchId) => device.api.batch(batchId),
     settlePayments: async () => settlePayments(device.api, payments),
     addressOf: async (wallet, path) => childAddress(device, wallet, path),
-    signMessage: async (wallet, message) => signing(wallet, async () => signMessage(device, stock, wallet, message)),
-    signTypedData: async (wallet, request) =>
-      signing(wallet, async () => signTypedData(device, stock, wallet, request)),
+    signMessage: async (wallet, message, code) =>
+      signing(wallet, async () => signMessage(device, stock, wallet, message, code)),
+    signTypedData: async (wallet, request, code) =>
+      signing(wallet, async () => signTypedData(device, stock, wallet, request, code)),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
     confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
     auditLog: async (wallet) => readAuditLog(device, heads, wallet),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { auditHead } from './api-audit.ts'
-import { twoFactorCode } from './api-two-factor.ts'
+import { twoFactorCode } from './two-factor-code.ts'
 import { commitReceipt, deviceKey, intent, keyStatus } from './api.ts'
 import {
   address,

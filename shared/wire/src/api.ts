@@ -4,6 +4,7 @@ import { address, base64url, hex, keyIdField, pathField, profileIdField, session
 import { keyCare } from './key-care.ts'
 import { MAX_CALLDATA_BYTES } from './limits.ts'
 import { unsignedTx } from './transaction.ts'
+import { twoFactorCode } from './two-factor-code.ts'
 
 /**
  * The device's signature over one commit, verified once by Sigpair itself, so that no service in between can act alone.
@@ -64,6 +65,8 @@ export const ticketRequest = z
     sessionId: sessionIdField.optional(),
     /** for keygen and recover: the device that will hold P1 */
     deviceKey: deviceKey.optional(),
+    /** for sign, when the policy asks for it */
+    twoFactorCode: twoFactorCode.optional(),
   })
   .meta({ id: 'TicketRequest' })
 export type TicketRequest = z.infer<typeof ticketRequest>
@@ -194,7 +197,12 @@ export type PrepareTransactionResponse = z.infer<typeof prepareTransactionRespon
 
 /** POST /api/v1/mpc/sign. The share is id ‖ ρ_D ‖ u′ ‖ w; absent after an interactive dialogue. */
 export const signRequest = z
-  .strictObject({ sessionId: sessionIdField, p1SignatureShare: base64url(128).optional() })
+  .strictObject({
+    sessionId: sessionIdField,
+    p1SignatureShare: base64url(128).optional(),
+    /** when the policy asks for it; proved once it stays proved for the session */
+    twoFactorCode: twoFactorCode.optional(),
+  })
   .meta({ id: 'SignRequest' })
 export type SignRequest = z.infer<typeof signRequest>
 
@@ -211,6 +219,7 @@ export const signMessageRequest = z
     message: z.string().min(1).max(4096),
     sessionId: sessionIdField.optional(),
     p1SignatureShare: base64url(128).optional(),
+    twoFactorCode: twoFactorCode.optional(),
   })
   .meta({ id: 'SignMessageRequest' })
 export type SignMessageRequest = z.infer<typeof signMessageRequest>

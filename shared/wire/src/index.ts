@@ -140,11 +140,9 @@ export {
   type EnrolResponse,
   enrolmentKind,
   enrolResponse,
-  type PasskeyAssertion,
   type PasskeyCreationOptions,
   type PasskeyRegistration,
   type PasskeyRequestOptions,
-  passkeyAssertion,
   passkeyCreationOptions,
   passkeyRegistration,
   passkeyRequestOptions,
@@ -154,9 +152,8 @@ export {
   type SecondFactorResponse,
   secondFactorRequest,
   secondFactorResponse,
-  type TwoFactorCode,
-  twoFactorCode,
 } from './api-two-factor.ts'
+export { type PasskeyAssertion, passkeyAssertion, type TwoFactorCode, twoFactorCode } from './two-factor-code.ts'
 export {
   abortReceipt,
   type AbortReceipt,
@@ -340,6 +337,9 @@ export {
   type CancelSessionRequest,
   cancelSessionRequest,
   cancelSessionResponse,
+  type ProveSessionRequest,
+  proveSessionRequest,
+  proveSessionResponse,
   type CompleteSessionRequest,
   type CompleteSessionResponse,
   commitKeyRequest,

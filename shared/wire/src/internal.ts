@@ -70,6 +70,12 @@ export type PrepareSessionResponse = z.infer<typeof prepareSessionResponse>
 export const completeSessionRequest = z.strictObject({ keyId: keyIdField, p1SignatureShare: base64url(128).optional() })
 export type CompleteSessionRequest = z.infer<typeof completeSessionRequest>
 
+/** POST /internal/sessions/:sessionId/prove: the backend's word that the user proved the second factor for it. Repeatable. */
+export const proveSessionRequest = z.strictObject({ keyId: keyIdField })
+export type ProveSessionRequest = z.infer<typeof proveSessionRequest>
+
+export const proveSessionResponse = z.strictObject({})
+
 /** POST /internal/sessions/:sessionId/cancel: nobody gets a signature for it from then on. Repeatable. */
 export const cancelSessionRequest = z.strictObject({ keyId: keyIdField })
 export type CancelSessionRequest = z.infer<typeof cancelSessionRequest>

@@ -30,6 +30,7 @@ export const OPERATIONS = {
   'sign:batch:cancel': { method: 'POST', path: '/internal/batches/:batchId/cancel' },
   'sign:batch': { method: 'POST', path: '/internal/batches/:batchId/complete' },
   'sign:complete': { method: 'POST', path: '/internal/sessions/:sessionId/complete' },
+  'sign:prove': { method: 'POST', path: '/internal/sessions/:sessionId/prove' },
   'sign:cancel': { method: 'POST', path: '/internal/sessions/:sessionId/cancel' },
 } as const satisfies Record<string, Operation>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { intent } from './api.ts'
 import { auditHead } from './api-audit.ts'
-import { twoFactorCode } from './api-two-factor.ts'
+import { twoFactorCode } from './two-factor-code.ts'
 import { address, hex, wei } from './fields.ts'
 
 const chain = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
@@ -27,6 +27,9 @@ export const assetRule = z.strictObject({
   windows: z.array(spendingWindow).max(8).optional(),
 })
 export type AssetRule = z.infer<typeof assetRule>
+
+/** A signature that spends more of the asset than this needs the second factor. */
+const factorRow = z.strictObject({ chainId: chain, asset: z.union([z.enum(['native', 'fee']), address]), above: wei })
 
 /**
  * What Sigpair signs for a key. A rule that is absent forbids nothing, with two exceptions: calldata that is neither empty nor
@@ -58,6 +61,8 @@ export const policy = z
       .array(z.strictObject({ chainId: chain, contract: address, primaryType: z.string().min(1).max(128) }))
       .max(100)
       .optional(),
+    /** which signatures need the user's second factor; with rows, also every one whose spending cannot be read */
+    secondFactor: z.union([z.literal('always'), z.array(factorRow).max(100)]).optional(),
   })
   .refine(({ assets = [] }) => new Set(assets.map(assetKey)).size === assets.length, 'an asset has two rows')
   .refine(({ hours = [] }) => hours.every(({ from, to }) => from < to), 'hours: from is before to')

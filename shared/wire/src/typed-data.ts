@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { canonicalJson } from './canonical.ts'
 import { WireError } from './errors.ts'
 import { address, base64url, hex, profileIdField, sessionIdField, wei } from './fields.ts'
+import { twoFactorCode } from './two-factor-code.ts'
 
 /** Typed data (EIP-712) as canonical JSON: as it is kept and handed on, one text for one value. A large order book entry has 6 KiB. */
 export const MAX_TYPED_DATA_CHARS = 32_768
@@ -83,6 +84,7 @@ export const signTypedDataRequest = z
     typedData,
     sessionId: sessionIdField.optional(),
     p1SignatureShare: base64url(128).optional(),
+    twoFactorCode: twoFactorCode.optional(),
   })
   .meta({ id: 'SignTypedDataRequest' })
 export type SignTypedDataRequest = z.infer<typeof signTypedDataRequest>

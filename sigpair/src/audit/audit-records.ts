@@ -20,6 +20,7 @@ export const AUDIT_METHODS = [
   'sign.prepare',
   'sign.release',
   'sign.complete',
+  'sign.prove',
   'sign.cancel',
   'sign.fail',
   'batch.prepare',

@@ -4,8 +4,7 @@ import { erase } from '../compute/erase.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { loadKey, type Open, punish, recordCheck } from './operation.ts'
 import type { SessionRecord } from '../records.ts'
-import { claimOf } from '../policy/policy-claim.ts'
-import { releaseSession, requireAllowed } from '../policy/policy-store.ts'
+import { judgedOf, releaseSession, requireAllowed } from '../policy/policy-store.ts'
 import { loadUnsigned, storeSignature } from '../sign/session-store.ts'
 
 /**
@@ -19,8 +18,8 @@ export const openSign: Open = async ({ stores, roundMs }, { ticket, hello }) => 
   if (hello.op !== 'sign') throw new WireError('VALIDATION_FAILED', 'hello.op')
   const sigid = runId(hello.sigid)
   const session = await sessionOf(ticket, (asked) => loadUnsigned(stores, asked))
-  const { sessionId, digest, path, rhoS, payload } = session
-  await requireAllowed(stores, { keyId: session.keyId, sessionId, claim: claimOf(payload) })
+  const { sessionId, digest, path, rhoS } = session
+  await requireAllowed(stores, { keyId: session.keyId, ...judgedOf(session) })
   const { pair, shareBytes, pairBytes } = await loadKey(stores, ticket)
 
   return {

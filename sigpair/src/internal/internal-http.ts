@@ -15,6 +15,8 @@ import {
   type PrepareSessionRequest,
   prepareSessionRequest,
   prepareSessionResponse,
+  proveSessionRequest,
+  proveSessionResponse,
   sessionIdField,
   toHex,
   WireError,
@@ -37,6 +39,7 @@ import { policyRoutes } from '../policy/policy-http.ts'
 import type { SessionRecord } from '../records.ts'
 import { batchRoutes } from '../sign/batch-http.ts'
 import { cancelSession } from '../sign/cancel-session.ts'
+import { proveSession } from '../sign/prove-session.ts'
 import { stageRoutes } from './stage-routes.ts'
 import { keyCareRoutes } from './key-routes.ts'
 import { prepareSession } from '../sign/session-store.ts'
@@ -146,6 +149,18 @@ function sessionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
         status: 200,
         body: await completeAndTell(deps, { ...body, ...params, owner }),
       }),
+    }),
+    route({
+      method: 'POST',
+      path: '/internal/sessions/:sessionId/prove',
+      caller,
+      params: z.strictObject({ sessionId: sessionIdField }),
+      body: proveSessionRequest,
+      response: proveSessionResponse,
+      handle: async ({ caller: owner, params, body: { keyId } }) => {
+        await proveSession(deps.stores, { keyId, ...params, owner })
+        return { status: 200, body: {} }
+      },
     }),
     route({
       method: 'POST',

@@ -59,6 +59,8 @@ export type Wanted = {
   readonly use: number
   /** what the signature will allow: the policy judges it, and counts it, in the same transaction */
   readonly claim: Claim
+  /** whether the second factor was proven for the session */
+  readonly factor?: 'proven' | 'later'
   readonly owner: string
 }
 
@@ -87,7 +89,8 @@ export async function consume(stores: Releasing, wanted: Wanted): Promise<Uint8A
   }
 }
 
-async function entomb(stores: Releasing, { pair, id, sessionId, use, claim, owner }: Wanted): Promise<void> {
+async function entomb(stores: Releasing, wanted: Wanted): Promise<void> {
+  const { pair, id, sessionId, use, owner } = wanted
   const { presignatures, now } = stores
   const hex = toHex(id)
   const mark = await policyMark(stores, pair.keyId)
@@ -96,7 +99,7 @@ async function entomb(stores: Releasing, { pair, id, sessionId, use, claim, owne
     const found = await tx.get(presignatureAt(pair.keyId, hex))
     usable(found, pair, now())
     const tail = await readAudit(tx, pair.keyId)
-    const { version, charge } = await judgeRelease(tx, { keyId: pair.keyId, sessionId, claim, mark }, now())
+    const { version, charge } = await judgeRelease(tx, { ...wanted, keyId: pair.keyId, mark }, now())
     const stock = doc.data.stock.filter((other) => other !== hex)
     put(tx, pair, doc, { stock, uses: Math.max(doc.data.uses, use) })
     if (found)

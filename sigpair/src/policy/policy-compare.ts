@@ -20,7 +20,8 @@ export function isTighter(before: Policy | null, after: Policy | null): boolean 
     callsWithin(before.contracts ?? [], after.contracts ?? []) &&
     assetsWithin(before.assets, after.assets) &&
     (before.messages === 'allow' || after.messages !== 'allow') &&
-    (after.typedData ?? []).every((row) => before.typedData?.some((known) => sameTypedData(known, row)))
+    (after.typedData ?? []).every((row) => before.typedData?.some((known) => sameTypedData(known, row))) &&
+    factorKept(before.secondFactor, after.secondFactor)
   )
 }
 
@@ -28,6 +29,18 @@ export function isTighter(before: Policy | null, after: Policy | null): boolean 
 function within<T>(before: readonly T[] | undefined, after: readonly T[] | undefined, equal: (a: T, b: T) => boolean) {
   if (!before) return true
   return after?.every((row) => before.some((known) => equal(known, row))) ?? false
+}
+
+/** Whoever needed the second factor before needs it still. */
+function factorKept(before: Policy['secondFactor'], after: Policy['secondFactor']): boolean {
+  if (before === undefined || after === 'always') return true
+  if (after === undefined || before === 'always') return false
+  return before.every((row) =>
+    after.some(
+      ({ chainId, asset, above }) =>
+        chainId === row.chainId && same(asset, row.asset) && BigInt(above) <= BigInt(row.above),
+    ),
+  )
 }
 
 type Call = NonNullable<Policy['contracts']>[number]

@@ -86,6 +86,25 @@ function brokenLimit(rule: AssetRule, spending: Spending, { spent, charged }: Ci
   return broken && `assets ${nameOf(spending)} windows ${broken.seconds}`
 }
 
+/**
+ * Whether the policy asks for the user's second factor. What nobody can read may spend anything, so it is asked for too; a
+ * message spends nothing.
+ *
+ * Source: docs/spec/policy.md, section 6.
+ */
+export function asksSecondFactor({ secondFactor }: Policy, claim: Claim): boolean {
+  if (secondFactor === undefined) return false
+  if (secondFactor === 'always') return true
+  if (claim.kind === 'message') return false
+  if (claim.kind === 'typed-data' || (claim.kind === 'transaction' && !claim.decoded)) return true
+  return totals(claim.spending).some((spending) =>
+    secondFactor.some(
+      ({ chainId, asset, above }) =>
+        chainId === spending.chainId && same(asset, spending.asset) && spending.amount > BigInt(above),
+    ),
+  )
+}
+
 /** Assets of the claim whose sums a policy limits, with what would be charged. */
 export function chargesOf(policies: readonly Policy[], claim: Claim): readonly Spending[] {
   if (claim.kind === 'message') return []

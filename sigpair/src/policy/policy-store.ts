@@ -3,7 +3,7 @@ import { canonicalJson, type Policy, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
 import { type Claim, claimOf } from './policy-claim.ts'
 import type { SessionRecord } from '../records.ts'
-import { type AssetName, chargesOf, refusingRule } from './policy-rules.ts'
+import { asksSecondFactor, type AssetName, chargesOf, refusingRule } from './policy-rules.ts'
 import { readLedger } from '../sign/spending.ts'
 import type { Stores } from '../stores.ts'
 
@@ -53,6 +53,8 @@ export type Judged = {
   readonly claim: Claim
   /** how a refusal says which of several it was */
   readonly name?: string
+  /** whether the user has proven the second factor for it, or still may; not, when absent */
+  readonly factor?: 'proven' | 'later'
 }
 
 /** Read before a release: only ever too low, and then it hides nothing that was not lost. */
@@ -85,7 +87,7 @@ export type Allowed = {
  * `charge` writes.
  *
  * @param now ms since 1970
- * @throws {WireError} `POLICY_DENIED`, details naming the rule
+ * @throws {WireError} `POLICY_DENIED`, details naming the rule; `TWO_FACTOR_REQUIRED` if the policy asks for it
  *
  * Source: docs/spec/policy.md, section 3.
  */
@@ -122,10 +124,12 @@ export async function judgeReleases(
     asked.flatMap(({ charges }) => charges),
   )
   const spent = (asset: AssetName, seconds: number) => ledger.spent(asset, seconds, now)
-  for (const { claim, name, charges, charged } of asked) {
+  for (const { claim, name, factor, charges, charged } of asked) {
     for (const policy of policies) {
+      const lacks = factor === undefined && asksSecondFactor(policy, claim)
       const rule = refusingRule(policy, claim, { now, spent, charged })
       if (rule !== undefined) throw denied(rule, name) // check S19
+      if (lacks) throw new WireError('TWO_FACTOR_REQUIRED', name) // check S19
     }
     if (!charged) for (const one of charges) ledger.add(one, one.amount)
   }
@@ -136,6 +140,11 @@ export async function judgeReleases(
     ledger.write(tx, now)
   }
   return { version, charge: write }
+}
+
+/** A session as the policy sees it. */
+export function judgedOf({ sessionId, payload, proven }: SessionRecord): Judged {
+  return { sessionId, claim: claimOf(payload), ...(proven && { factor: 'proven' }) }
 }
 
 /** Refuses early what would be refused at the release; reserves nothing. @throws {WireError} as {@link judgeRelease} */
@@ -154,13 +163,14 @@ export async function requireAllowed(
  */
 export async function releaseSession(
   stores: Pick<Stores, 'parties' | 'presignatures' | 'now'>,
-  { keyId, sessionId, payload, owner }: SessionRecord,
+  session: SessionRecord,
 ): Promise<void> {
+  const { keyId, sessionId, owner } = session
   const mark = await policyMark(stores, keyId)
   await stores.presignatures.transaction(async (tx) => {
     const tail = await readAudit(tx, keyId)
     const now = stores.now()
-    const { version, charge } = await judgeRelease(tx, { keyId, sessionId, claim: claimOf(payload), mark }, now)
+    const { version, charge } = await judgeRelease(tx, { keyId, mark, ...judgedOf(session) }, now)
     charge()
     appendAudit(tx, tail, now, { method: 'sign.release', owner, metadata: { sessionId, policy: version } })
   })

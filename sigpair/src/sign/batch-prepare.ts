@@ -3,8 +3,7 @@ import { canonicalJson, limits, type PrepareBatchRequest, toHex, WireError } fro
 import { audited } from '../audit/audit-outbox.ts'
 import { sameBytes, sha256 } from '../crypto/hash.ts'
 import { readyKey } from '../keys/key-status.ts'
-import { claimOf } from '../policy/policy-claim.ts'
-import { judgeReleases, policyMark } from '../policy/policy-store.ts'
+import { judgedOf, judgeReleases, policyMark } from '../policy/policy-store.ts'
 import type { SessionRecord } from '../records.ts'
 import { keyAt, sessionAt, type Stores } from '../stores.ts'
 import { batchAt, type BatchName, forEachNamed, loadBatch, loadSessions, nameOf } from './batch-records.ts'
@@ -44,13 +43,14 @@ export async function prepareBatch(
 
 /** Refuses early what would be refused at the release; reserves nothing. */
 async function requireAllowed(stores: Stores, keyId: string, sessions: readonly SessionRecord[]): Promise<void> {
-  const asked = { keyId, mark: await policyMark(stores, keyId), sessions: sessions.map(judgedOf) }
+  const later = sessions.map((session, i) => ({ ...namedOf(session, i), factor: 'later' as const }))
+  const asked = { keyId, mark: await policyMark(stores, keyId), sessions: later }
   await stores.presignatures.transaction(async (tx) => void (await judgeReleases(tx, asked, stores.now())))
 }
 
-/** A session as the policy sees it. */
-export function judgedOf({ sessionId, payload }: SessionRecord, index: number) {
-  return { sessionId, claim: claimOf(payload), name: nameOf(index) }
+/** A session as the policy sees it, and which one of the batch it is. */
+export function namedOf(session: SessionRecord, index: number) {
+  return { ...judgedOf(session), name: nameOf(index) }
 }
 
 async function create(stores: Stores, name: BatchName, sessions: readonly SessionRecord[]): Promise<SessionRecord[]> {

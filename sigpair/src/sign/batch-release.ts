@@ -6,7 +6,7 @@ import { contextOf, type PairInEpoch, usable } from '../keys/presignature-store.
 import { judgeReleases, policyMark } from '../policy/policy-store.ts'
 import type { PresignatureRecord, SessionRecord } from '../records.ts'
 import { presignatureAt, type Stores } from '../stores.ts'
-import { digestsOf, judgedOf } from './batch-prepare.ts'
+import { digestsOf, namedOf } from './batch-prepare.ts'
 import { REMEMBERED_MS } from './session-store.ts'
 import { type BatchRelease, batchReleaseAt, forEachNamed } from './batch-records.ts'
 
@@ -71,7 +71,7 @@ async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatc
     checkNotReleased((await tx.get(batchReleaseAt(keyId, batchId)))?.data, now())
     const found = await readUsable(tx, pair, names, now())
     const tail = await readAudit(tx, keyId)
-    const { version, charge } = await judgeReleases(tx, { keyId, mark, sessions: sessions.map(judgedOf) }, now())
+    const { version, charge } = await judgeReleases(tx, { keyId, mark, sessions: sessions.map(namedOf) }, now())
 
     const stock = doc.data.stock.filter((id) => !names.includes(id))
     put(tx, pair, doc, { stock, uses: Math.max(doc.data.uses, ...sessions.map(({ use }) => use)) })

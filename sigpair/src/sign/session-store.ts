@@ -35,7 +35,7 @@ export async function prepareSession(
   const { key, current } = await readyKey(stores, request.keyId, owner)
   const digest = digestOf(payload)
   checkPath(backend, current, path)
-  await requireAllowed(stores, { keyId: key.keyId, sessionId, claim: claimOf(payload) })
+  await requireAllowed(stores, { keyId: key.keyId, sessionId, claim: claimOf(payload), factor: 'later' })
 
   const fixed = { sessionId, keyId: key.keyId, owner, path, payload, digest }
   const expiresAt = stores.now() + limits.SESSION_SECONDS * 1000

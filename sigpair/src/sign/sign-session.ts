@@ -4,7 +4,7 @@ import { fromBase64url, WireError } from '@tandem/wire'
 import { type ReadyKey, readyKey } from '../keys/key-status.ts'
 import { recordFailure } from '../keys/pair-store.ts'
 import { DEVICE } from '../parties.ts'
-import { claimOf } from '../policy/policy-claim.ts'
+import { judgedOf } from '../policy/policy-store.ts'
 import { consume } from '../keys/presignature-store.ts'
 import type { SessionRecord } from '../records.ts'
 import { checkUnsigned, loadSession, type SessionName, storeSignature } from './session-store.ts'
@@ -46,8 +46,8 @@ export async function completeSession(stores: Stores, complete: CompleteSignatur
   checkUnsigned(session, stores.now())
   const { current, pair } = await readyKey(stores, session.keyId, session.owner)
 
-  const { sessionId, use, owner } = session
-  const wanted = { pair, id: share.slice(0, 32), sessionId, use, owner, claim: claimOf(session.payload) }
+  const { use, owner } = session
+  const wanted = { pair, id: share.slice(0, 32), use, owner, ...judgedOf(session) }
   const taken = await consume(stores, wanted).catch(async (error: unknown) => signedMeanwhile(stores, asked, error))
   if (!(taken instanceof Uint8Array)) return taken
 

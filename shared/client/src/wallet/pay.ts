@@ -1,5 +1,11 @@
 import type { Presignature } from '@tandem/ecdsa'
-import { fromHex, type PrepareTransactionResponse, type TransactionResponse, toHex } from '@tandem/wire'
+import {
+  fromHex,
+  type PrepareTransactionResponse,
+  type TransactionResponse,
+  type TwoFactorCode,
+  toHex,
+} from '@tandem/wire'
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
 import { afterFailure, type Payments } from './payments.ts'
@@ -13,6 +19,8 @@ export type PaymentRequest = Payment & {
   readonly path?: readonly number[]
   /** sign in a dialogue even if presignatures are in stock */
   readonly how?: 'presignature' | 'interactive'
+  /** when the policy asks for it (`TWO_FACTOR_REQUIRED`) */
+  readonly twoFactorCode?: TwoFactorCode
 }
 
 /** A transaction on its way. */
@@ -77,8 +85,9 @@ async function signAndSubmit(
   const approved = approve(request, prepared)
   const submit = async (share: string | undefined) => {
     onProgress({ step: 'submit' })
-    const { sessionId } = prepared
-    return api.sign(share === undefined ? { sessionId } : { sessionId, p1SignatureShare: share })
+    const { sessionId, twoFactorCode } = approved
+    const proof = twoFactorCode === undefined ? {} : { twoFactorCode }
+    return api.sign({ sessionId, ...(share === undefined ? {} : { p1SignatureShare: share }), ...proof })
   }
   if (request.how !== 'interactive') {
     return (await signSession(device, stock, wallet.keyId, approved, submit)).txHash
@@ -94,7 +103,8 @@ function approve(request: PaymentRequest, prepared: PrepareTransactionResponse):
   const asked = (request.path ?? []).join('/')
   if (toHex(digest) !== prepared.digest.toLowerCase()) throw refused('a digest that is not the transaction’s')
   if (prepared.path.join('/') !== asked) throw refused('another derivation path')
-  return { sessionId: prepared.sessionId, digest, path: prepared.path, rhoS: fromHex(prepared.rhoS) }
+  const { sessionId, path, rhoS } = prepared
+  return { sessionId, digest, path, rhoS: fromHex(rhoS), twoFactorCode: request.twoFactorCode }
 }
 
 async function waitFor(device: Device, sessionId: string, ms: number): Promise<TransactionResponse> {

@@ -3,6 +3,7 @@ import {
   fromHex,
   type SignMessageResponse,
   toHex,
+  type TwoFactorCode,
   type TypedData,
   typedData,
   typedDataDigest,
@@ -12,7 +13,7 @@ import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
 import type { Wallet } from './create-wallet.ts'
-import { signSession } from './sign-session.ts'
+import { type Approved, signSession } from './sign-session.ts'
 import { currentShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { messageDigest, verifies } from './transaction.ts'
@@ -32,12 +33,12 @@ export async function signMessage(
   stock: Stock<Presignature>,
   wallet: Wallet,
   message: string,
+  twoFactorCode?: TwoFactorCode,
 ): Promise<string> {
   const { api } = device
   const asked = { profileId: wallet.profileId, message }
-  return signDigest(device, stock, wallet, messageDigest(message), async (step) =>
-    api.signMessage({ ...asked, ...step }),
-  )
+  const what = { digest: messageDigest(message), twoFactorCode }
+  return signDigest(device, stock, wallet, what, async (step) => api.signMessage({ ...asked, ...step }))
 }
 
 /**
@@ -51,21 +52,26 @@ export async function signTypedData(
   stock: Stock<Presignature>,
   wallet: Wallet,
   request: TypedDataRequest,
+  twoFactorCode?: TwoFactorCode,
 ): Promise<string> {
   const { api } = device
   const asked = { profileId: wallet.profileId, typedData: plain(request) }
-  const digest = digestOf(asked.typedData)
-  return signDigest(device, stock, wallet, digest, async (step) => api.signTypedData({ ...asked, ...step }))
+  const what = { digest: digestOf(asked.typedData), twoFactorCode }
+  return signDigest(device, stock, wallet, what, async (step) => api.signTypedData({ ...asked, ...step }))
 }
 
-type Step = { readonly sessionId?: string; readonly p1SignatureShare?: string }
+type Step = {
+  readonly sessionId?: string
+  readonly p1SignatureShare?: string
+  readonly twoFactorCode?: TwoFactorCode
+}
 
 /** Prepares, compares the digest with our own, signs, verifies. Source: docs/spec/flows.md, section 7. */
 async function signDigest(
   device: Device,
   stock: Stock<Presignature>,
   wallet: Wallet,
-  digest: Uint8Array,
+  { digest, twoFactorCode }: Pick<Approved, 'digest' | 'twoFactorCode'>,
   call: (step: Step) => Promise<SignMessageResponse>,
 ): Promise<string> {
   const prepared = await call({})
@@ -73,9 +79,10 @@ async function signDigest(
   const { sessionId, rhoS } = prepared
   if (toHex(digest) !== prepared.digest.toLowerCase()) throw refused('a digest that is not the message’s')
 
-  const approved = { sessionId, digest, path: [], rhoS: fromHex(rhoS) }
+  const approved = { sessionId, digest, path: [], rhoS: fromHex(rhoS), twoFactorCode }
+  const proof = twoFactorCode === undefined ? {} : { twoFactorCode }
   const answer = await signSession(device, stock, wallet.keyId, approved, async (share) =>
-    call({ sessionId, ...(share === undefined ? {} : { p1SignatureShare: share }) }),
+    call({ sessionId, ...(share === undefined ? {} : { p1SignatureShare: share }), ...proof }),
   )
   if (!('signature' in answer)) throw refused('no signature')
   return checkedSignature(device, wallet, fromHex(answer.signature), digest)

@@ -1,5 +1,5 @@
 import { encodeSignatureShare, type OnlineMessage, onlineShare, type Presignature } from '@tandem/ecdsa'
-import { toBase64url, toHex } from '@tandem/wire'
+import { toBase64url, toHex, type TwoFactorCode } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
 import { DEVICE, SIGPAIR } from '../dialogue/dialogue.ts'
 import { signOnDevice } from '../dialogue/dialogue-sign.ts'
@@ -10,7 +10,11 @@ import type { Stock } from './stock.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
 
 /** What this device approved, under the session Sigpair keeps for it. */
-export type Approved = Omit<OnlineMessage, 'rhoD'> & { readonly sessionId: string }
+export type Approved = Omit<OnlineMessage, 'rhoD'> & {
+  readonly sessionId: string
+  /** when the policy asks for it: good for the session, however many attempts that takes */
+  readonly twoFactorCode?: TwoFactorCode | undefined
+}
 
 /** How often a spent or failed presignature is replaced before the signature is made interactively. */
 const MAX_PRESIGNATURES_TRIED = 3
@@ -60,7 +64,8 @@ export async function signInteractively(device: Device, keyId: string, approved:
   await device.exclusively(keyId, async () => {
     const key = signingKey(backend, await loadWallet(vault, keyId))
     const [sigid, rhoD] = [toHex(platform.random(32)), platform.random(32)]
-    const ask = { operation: 'sign' as const, keyId, sessionId: approved.sessionId }
+    const { sessionId, twoFactorCode } = approved
+    const ask = { operation: 'sign' as const, keyId, sessionId, ...(twoFactorCode && { twoFactorCode }) }
     const { dialogue } = await startDialogue(device, ask, { op: 'sign', sigid, rhoD: toHex(rhoD) })
     try {
       await signOnDevice(dialogue, {
