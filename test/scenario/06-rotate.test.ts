@@ -1,0 +1,208 @@
+import { createRecoveryKit, type NewBackups, type Platform } from '@tandem/client'
+import { openAgeFile, openSigpairBackup, readDeviceShareContent, sealWithAge } from '@tandem/client/backup'
+import { toHex } from '@tandem/wire'
+import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
+import { fast } from '../helpers/backends.ts'
+import { expectSigns, type Owner, ownerOn, shareIn } from '../helpers/owner.ts'
+import { ask, platformWith, startTestStack, type TestStack } from '../helpers/stack.ts'
+
+const LOCK = { passphrase: 'correct horse battery staple' }
+const kit = createRecoveryKit()
+
+let stack: TestStack
+beforeAll(async () => {
+  stack = await startTestStack()
+})
+afterAll(async () => {
+  await stack.stop()
+})
+
+async function profileOf({ user, wallet }: Owner): Promise<Readonly<Record<string, unknown>>> {
+  return (await ask(stack, user, 'GET', `/api/v1/profiles/${wallet.profileId}`)).body
+}
+
+/** The wallet works, in this epoch, with nothing left open. */
+async function expectInForce({ vault, device, wallet, ...owner }: Owner, epoch: number): Promise<void> {
+  await device.resume()
+  await expectSigns(device, wallet)
+  await device.fillPresignatures(wallet, 1)
+  await expectSigns(device, wallet, 'with a presignature')
+  const { current, stage } = await loadWallet(vault, wallet.keyId)
+  expect([current?.epoch, stage]).toEqual([epoch, null])
+  expect(await profileOf({ vault, device, wallet, ...owner })).toMatchObject({ epoch, keyStatus: 'READY' })
+}
+
+describe('a wallet that is rotated', () => {
+  let owner: Owner
+  const kept: NewBackups[] = []
+
+  beforeAll(async () => {
+    owner = await ownerOn(stack, 'alice')
+  })
+
+  test('keeps its address and gets new shares; presignatures of the old epoch are gone', async () => {
+    const { device, wallet, vault, code } = owner
+    const old = await shareIn(vault, wallet)
+    await device.fillPresignatures(wallet, 2)
+    const { epoch, rotation } = await device.rotateKey(wallet, { backups: 'waived', twoFactorCode: code() })
+
+    expect(epoch).toBe(1)
+    expect(rotation).toMatchObject({
+      keyId: wallet.keyId,
+      publicKey: wallet.publicKey,
+      from: 0,
+      to: 1,
+      reason: 'refresh',
+    })
+    expect(device.presignaturesInStock(wallet)).toBe(0)
+    const fresh = await shareIn(vault, wallet)
+    expect(toHex(fresh.publicKey)).toBe(wallet.publicKey)
+    expect(toHex(fresh.secret)).not.toBe(toHex(old.secret))
+    expect(fresh.publicShares).not.toEqual(old.publicShares)
+    await expectInForce(owner, 1)
+  })
+
+  test('hands out a backup of Sigpair’s share that opens, and has it again after every rotation', async () => {
+    const { device, wallet, vault, code } = owner
+    const backup = await device.backUp(wallet, { encryptionKey: kit.encryptionKey, twoFactorCode: code() })
+    expect(backup.epoch).toBe(1)
+    expect(await profileOf(owner)).toMatchObject({
+      recoveryKey: kit.encryptionKey,
+      backup: { verificationHash: backup.verificationHash },
+    })
+    const opened = openSigpairBackup(fast, await shareIn(vault, wallet), {
+      encryptedData: backup.encryptedData,
+      dk: kit.dk,
+    })
+    expect(opened).toHaveLength(32)
+
+    const save = async (backups: NewBackups) => void kept.push(backups)
+    const rotated = await device.rotateKey(wallet, {
+      backups: { seal: sealWithAge(LOCK), save },
+      twoFactorCode: code(),
+    })
+    expect(kept).toHaveLength(1)
+    const [{ sigpair, device: file } = { sigpair: undefined, device: new Uint8Array() }] = kept
+    expect(sigpair).toEqual(rotated.backup)
+    expect(sigpair).toMatchObject({ epoch: 2, encryptionKey: kit.encryptionKey })
+    expect(await profileOf(owner)).toMatchObject({ backup: { verificationHash: sigpair?.verificationHash } })
+    const inFile = readDeviceShareContent(fast, await openAgeFile(file, LOCK))
+    const held = await shareIn(vault, wallet)
+    expect(toHex(inFile.secret)).toBe(toHex(held.secret))
+    expect(openSigpairBackup(fast, held, { encryptedData: sigpair!.encryptedData, dk: kit.dk })).toHaveLength(32)
+    await expectInForce(owner, 2)
+  })
+
+  test('passes a drill with its newest backup, and with no older one', async () => {
+    const { device, wallet } = owner
+    const content = await openAgeFile(kept[0]!.device, LOCK)
+    expect(await device.drill(wallet, content)).toEqual({ epoch: 2 })
+    const older = content.slice()
+    older[5 + 8] = 1
+    await expect(device.drill(wallet, older)).rejects.toMatchObject({ code: 'BACKUP' })
+  })
+
+  test('is as it was when the app cannot keep the new backups', async () => {
+    const { device, wallet } = owner
+    const save = async () => {
+      throw new Error('the disk is full')
+    }
+    const rotating = device.rotateKey(wallet, { backups: { seal: sealWithAge(LOCK), save } })
+    await expect(rotating).rejects.toThrow('the disk is full')
+    await expectInForce(owner, 2)
+  })
+
+  test('is as it was without a second factor', async () => {
+    const { device, wallet } = owner
+    await expect(device.rotateKey(wallet, { backups: 'waived' })).rejects.toMatchObject({ code: 'TWO_FACTOR_REQUIRED' })
+    await expectInForce(owner, 2)
+  })
+
+  test('signs with its presignatures while the app keeps the backups', async () => {
+    const { device, wallet, code } = owner
+    await device.fillPresignatures(wallet, 2)
+    const save = async () => expectSigns(device, wallet, 'meanwhile')
+    await device.rotateKey(wallet, { backups: { seal: sealWithAge(LOCK), save }, twoFactorCode: code() })
+    await expectInForce(owner, 3)
+  })
+
+  test('is frozen by any session, and a rotation with repair starts it again', async () => {
+    const { device, wallet, code } = owner
+    expect(await device.freeze(wallet, code())).toMatchObject({ keyStatus: 'FROZEN' })
+    await expect(device.signMessage(wallet, 'no')).rejects.toMatchObject({ code: 'KEY_FROZEN' })
+    const { rotation } = await device.rotateKey(wallet, { backups: 'waived', twoFactorCode: code(), repair: true })
+    expect(rotation).toMatchObject({ reason: 'repair' })
+    await expectInForce(owner, 4)
+  })
+})
+
+describe('a rotation whose network breaks', () => {
+  let owner: Owner
+  let epoch = 0
+  /** the call that the network breaks at: before it arrives, or before its answer does */
+  let cutAt: { readonly call: RegExp; readonly when: 'before' | 'after' } | undefined
+  /** nothing gets through from then on */
+  let gone = false
+
+  const platform: Platform = platformWith(async (url, request, pass) => {
+    const isHere = cutAt?.call.test(`${request.method} ${url}`) ?? false
+    const isLost = gone
+    gone ||= isHere
+    if (isLost || (isHere && cutAt?.when === 'before')) throw new Error('the network is gone')
+    const answer = await pass(url, request)
+    if (isHere) throw new Error('the network is gone')
+    return answer
+  })
+  const mend = () => {
+    cutAt = undefined
+    gone = false
+  }
+
+  beforeAll(async () => {
+    owner = await ownerOn(stack, 'bob', { platform })
+  })
+  afterEach(mend)
+
+  async function rotateCut(call: RegExp, when: 'before' | 'after'): Promise<void> {
+    const twoFactorCode = owner.code()
+    cutAt = { call, when }
+    const rotating = owner.device.rotateKey(owner.wallet, { backups: 'waived', twoFactorCode })
+    await expect(rotating).rejects.toMatchObject({ code: 'NETWORK' })
+    mend()
+  }
+
+  test('before the dialogue: nothing has happened', async () => {
+    await rotateCut(/POST .*tickets/, 'after')
+    await expectInForce(owner, epoch)
+  })
+
+  test('before the commit arrives: the stage is given up on its receipt', async () => {
+    await rotateCut(/POST .*rotate-key/, 'before')
+    expect((await loadWallet(owner.vault, owner.wallet.keyId)).stage).not.toBeNull()
+    await expectInForce(owner, epoch)
+  })
+
+  test('after the commit arrived: the new epoch is in force, and the old share is erased only then', async () => {
+    const before = await shareIn(owner.vault, owner.wallet)
+    await rotateCut(/POST .*rotate-key/, 'after')
+    const { current, stage } = await loadWallet(owner.vault, owner.wallet.keyId)
+    expect([current?.epoch, stage?.epoch]).toEqual([epoch, epoch + 1])
+    expect(toHex((await shareIn(owner.vault, owner.wallet)).secret)).toBe(toHex(before.secret))
+    await expectInForce(owner, ++epoch)
+  })
+
+  test('and the app dies: the next start settles it', async () => {
+    await rotateCut(/POST .*rotate-key/, 'after')
+    const device = stack.device('bob', { vault: owner.vault })
+    await expectInForce({ ...owner, device }, ++epoch)
+    await device.close()
+  })
+
+  test('signs nothing while it is not known which epoch is in force', async () => {
+    await rotateCut(/POST .*rotate-key/, 'after')
+    cutAt = { call: /stages/, when: 'before' }
+    await expect(owner.device.signMessage(owner.wallet, 'which?')).rejects.toMatchObject({ code: 'NETWORK' })
+    mend()
+    await expectInForce(owner, ++epoch)
+  })
+})
