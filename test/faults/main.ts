@@ -13,6 +13,7 @@ const { values } = parseArgs({
     victim: { type: 'string', multiple: true },
     /** numbers of moments, from 0 */
     only: { type: 'string', multiple: true },
+    from: { type: 'string', default: '0' },
   },
 })
 
@@ -42,7 +43,7 @@ async function killEverywhere(world: FaultWorld, flow: Flow, victim: Victim): Pr
   const failures: string[] = []
   const chosen = values.only?.map(Number)
   let [points, succeeded] = [0, 0]
-  for (let diesAt = 0; diesAt < moments.length * 2; diesAt++) {
+  for (let diesAt = Number(values.from); diesAt < moments.length * 2; diesAt++) {
     if (chosen !== undefined && !chosen.includes(diesAt)) continue
     const name = moments[diesAt] ?? 'later'
     const begun = performance.now()
@@ -52,7 +53,7 @@ async function killEverywhere(world: FaultWorld, flow: Flow, victim: Victim): Pr
     else succeeded += Number(outcome.succeeded)
     points += 1
     const ms = Math.round(performance.now() - begun)
-    const what = outcome instanceof Error ? `FAILED: ${outcome.stack}` : outcome.succeeded ? 'went on' : 'reconciled'
+    const what = outcome instanceof Error ? `FAILED: ${outcome.message}` : outcome.succeeded ? 'went on' : 'reconciled'
     process.stderr.write(`${flow.name} ${victim} ${diesAt + 1}/${moments.length} ${name}: ${what}, ${ms} ms\n`)
   }
   return { flow: flow.name, victim, points, succeeded, failures }

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Moment } from './children/mortal.ts'
 import type { ToDevice } from './children/mortal-device.ts'
 import type { Flow, Prepared } from './flows.ts'
-import { requireOnePair, requireWorking } from './require.ts'
+import { requireDead, requireOnePair, requireWorking } from './require.ts'
 import type { FaultWorld } from './world.ts'
 
 export type Victim = 'sigpair' | 'device'
@@ -37,7 +38,8 @@ const PATIENCE_MS = 60_000
 const AFTERWARDS_MS = 150
 
 /**
- * Lets one side die at one moment, starts it again, reconciles, and demands exactly one working pair.
+ * Lets one side die at one moment, starts it again, reconciles, and demands exactly one working pair; then does it
+ * again, undisturbed, and demands that what was copied from the device before is dead.
  *
  * @throws {Error} saying what does not hold
  */
@@ -45,8 +47,10 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
   const user = `${flow.name}-${victim}-${diesAt}-${run}`.replaceAll(' ', '-')
   const vaultFolder = world.folder(user)
   const before = await world.device(user, vaultFolder)
-  const prepared = await flow.prepare(world, user, before)
+  const prepared = await flow.prepare(before)
   await before.close()
+  const copy = `${vaultFolder}-copy`
+  await cp(vaultFolder, copy, { recursive: true })
 
   const part = { flow, prepared, user, vaultFolder, diesAt }
   const outcome = await within(victim === 'sigpair' ? sigpairDies(world, part) : deviceDies(world, part))
@@ -55,6 +59,10 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
   const wallet = await within(flow.settle(device, prepared))
   await requireOnePair(world, vaultFolder, wallet)
   await requireWorking(world, device, wallet, user)
+  await flow.again?.(device, prepared)
+  await requireOnePair(world, vaultFolder, wallet)
+  await requireWorking(world, device, wallet, user)
+  if (prepared.wallet !== undefined) await requireDead(await world.device(user, copy), wallet)
   await device.close()
   return outcome
 }

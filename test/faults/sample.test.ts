@@ -5,8 +5,12 @@ import { type FaultWorld, startFaultWorld } from './world.ts'
 /** Some of the deaths of `npm run test:faults`, which tries all of them. */
 const SAMPLE = {
   keygen: {
-    sigpair: ['before write 5', 'after frame out 6', 'before answer 3'],
-    device: ['after write 2', 'before frame out 5', 'before call 3'],
+    sigpair: ['after write 5', 'before answer 3'],
+    device: ['after write 2', 'before call 3'],
+  },
+  refresh: {
+    sigpair: ['after write 14', 'before answer 4'],
+    device: ['before frame out 6', 'before call 5'],
   },
 } as const
 
