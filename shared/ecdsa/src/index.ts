@@ -110,5 +110,6 @@ export {
   type MemberKey,
   stageHandover,
 } from './staging/handover.ts'
+export { broadcastPart, broadcastStatement, equivocators, type SignedBroadcast } from './evidence.ts'
 export { H2S, type Sha2, TH } from './math/hash.ts'
 export { selfTest } from './multiply/self-test.ts'

@@ -16,6 +16,7 @@ export const LABELS = [
   ...(['sign/sid', 'sign/com', 'sign/echo1', 'sign/echo2', 'sign/delta', 'zero', 'bind'] as const),
   ...(['pve/label', 'pve/coins', 'pve/pad', 'pve/chal', 'pve/hash'] as const),
   ...(['ecdh/derive', 'ecdh/pok', 'ecdh/nonce', 'ecdh/dleq', 'export'] as const),
+  'echo', // a broadcast part, signed: two of them that differ are evidence
   'commit/pop', // possession of x1, at the commit of a new key
   'restore/pop', // possession of x1, over the keys of a new device
   'drill/pop', // possession of x_i, over a challenge

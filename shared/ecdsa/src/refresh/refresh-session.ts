@@ -36,12 +36,12 @@ export function openRefresh({ share, stageId }: RefreshSetup, deps: StagingDeps)
     share,
     identities,
     peers: everyone.filter((j) => j !== self),
-    openingBytes: POINT_BYTES * publishedOf(share) + 32,
+    openingBytes: publishedBytes(share) + 32,
     secrets: { ephemeral: [], lasting: [] },
   }
 }
 
-/** Points a dealer publishes: a D for every other party, or the coefficients of a polynomial but its constant. */
-function publishedOf(sharing: Sharing): number {
-  return (isAdditive(sharing) ? sharing.parties : sharing.threshold) - 1
+/** What a dealer publishes: a D for every other party, or the coefficients of a polynomial but its constant. */
+export function publishedBytes(sharing: Sharing): number {
+  return POINT_BYTES * ((isAdditive(sharing) ? sharing.parties : sharing.threshold) - 1)
 }

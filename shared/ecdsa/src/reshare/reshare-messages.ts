@@ -20,6 +20,9 @@ export type ReshareRound2 = {
   readonly reply: Uint8Array
 }
 
+/** zs ‖ base-OT reply: round 2 of a new party that does not deal */
+export const PAIR_BYTES = ZERO_HALF_BYTES + BASE_OT_REPLY_BYTES
+
 export function isNew({ next }: ReshareSession, place: PartyIndex): boolean {
   return place <= next.parties
 }

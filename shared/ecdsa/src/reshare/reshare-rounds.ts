@@ -1,11 +1,4 @@
-import {
-  exchange,
-  type PartyIndex,
-  type Protocol,
-  type RoundHeader,
-  type SessionId,
-  sessionId,
-} from '@tandem/rounds'
+import { exchange, type PartyIndex, type Protocol, type RoundHeader, type SessionId, sessionId } from '@tandem/rounds'
 import { concat } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
 import type { KeygenResult } from '../share.ts'
