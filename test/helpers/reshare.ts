@@ -33,6 +33,7 @@ export type ReshareOptions = {
   /** replaces what one place brings */
   readonly rngOf?: (place: PartyIndex, honest: Rng) => Rng
   readonly signerOf?: (place: PartyIndex, honest: Sign) => Sign
+  readonly backendOf?: (place: PartyIndex) => Backend
   readonly setupOf?: (place: PartyIndex, honest: ReshareSetup) => ReshareSetup
 }
 
@@ -74,7 +75,7 @@ export function reshareSetups(
 export function reshareParties(
   stages: readonly Pick<Stage, 'share'>[],
   move: Move,
-  { seed = 'reshare', backend = fast, rngOf, signerOf, setupOf }: ReshareOptions = {},
+  { seed = 'reshare', backend = fast, rngOf, signerOf, backendOf, setupOf }: ReshareOptions = {},
 ): Map<PartyIndex, Protocol<ReshareResult>> {
   const setups = reshareSetups(stages, move, seed)
   const places = placesOf([...setups.values()][0]!)
@@ -82,7 +83,11 @@ export function reshareParties(
     [...setups].map(([place, setup]) => {
       const rng = seeded(seed).fork(place)
       const sign = signAs(personAt(places[place - 1]!))
-      const deps = { backend, rng: rngOf?.(place, rng) ?? rng, sign: signerOf?.(place, sign) ?? sign }
+      const deps = {
+        backend: backendOf?.(place) ?? backend,
+        rng: rngOf?.(place, rng) ?? rng,
+        sign: signerOf?.(place, sign) ?? sign,
+      }
       return [place, reshare(setupOf?.(place, setup) ?? setup, deps)]
     }),
   )
