@@ -4,7 +4,7 @@ import { interpolatePoints, interpolationWeight } from './math/polynomial.ts'
 import { sumPoints } from './math/points.ts'
 import type { KeyShare } from './share.ts'
 
-/** How a key is shared: t of n. Additive where they are equal, Shamir otherwise. Source: docs/spec/sharing.md. */
+/** How a key is shared: t of n. Additive where they are equal, Shamir otherwise. Source: docs/spec/keygen.md, section A. */
 export type Sharing = Pick<KeyShare, 'threshold' | 'parties'>
 
 export function isAdditive({ threshold, parties }: Sharing): boolean {

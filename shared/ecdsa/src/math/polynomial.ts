@@ -3,7 +3,7 @@ import type { Backend, Point } from './backend.ts'
 import { fromBytesBE, mod, q, toBytes32 } from './scalar.ts'
 
 // Shamir's sharing, and Feldman's way to check it. f(0) is what is shared, f(i) is party i's part, A_k = a_k·G.
-// Source: docs/spec/sharing.md.
+// Source: docs/spec/keygen.md, section A.
 
 /** Coefficients a_0, a_1, …, 32 bytes each, big-endian: secret but for their points. */
 export type Polynomial = readonly Uint8Array[]
