@@ -3,6 +3,7 @@ import { backupHash, commitStatement, noble, PVE_BYTES } from '@tandem/ecdsa'
 import { keyId as asKeyId } from '@tandem/rounds'
 import {
   backUpStaged,
+  beginEpoch,
   completeStage,
   consume,
   createUsable,
@@ -16,6 +17,7 @@ import {
   presignatureAt,
   readKey,
   readStage,
+  refreshable,
   runAt,
   type SigpairIdentity,
 } from '@tandem/sigpair'
@@ -185,6 +187,16 @@ describe('a rotation', () => {
     expect((await record()).current?.epoch).toBe(0)
   })
 
+  test('L3 is staged beside the epoch in force, when its dialogue is asked for and when it begins', async () => {
+    const asked = { keyId: key.keyId, owner: OWNER }
+    await expect(refreshable(world.stores, { ...asked, epoch: 1 })).rejects.toMatchObject({ code: 'EPOCH_MISMATCH' })
+    const overtaken = await refreshable(world.stores, { ...asked, epoch: 0 })
+    await stageNext(world, next)
+    await rotate()
+    const late = beginEpoch(world.stores, world.rng, { ...overtaken, device: key.device, restoreId: null })
+    await expect(late).rejects.toMatchObject({ code: 'EPOCH_MISMATCH' })
+  })
+
   test('spends its intent', async () => {
     await stageNext(world, next)
     const request = rotateRequest(world, next)
@@ -203,7 +215,7 @@ describe('a rotation', () => {
 })
 
 describe('the old epoch', () => {
-  test('is refused and erased: pair, epoch key, presignatures, runs', async () => {
+  test('L5 is refused and erased: pair, epoch key, presignatures, runs', async () => {
     const { presignatures, sealer } = world.stores
     const dealt = [dealPresignature(key, world.rng.fork('a')), dealPresignature(key, world.rng.fork('b'))]
     await createUsable(

@@ -28,7 +28,7 @@ export type DialogueDeps = OperationDeps &
     readonly log: Log
   }
 
-const OPERATIONS: Partial<Record<TicketOperation, Open>> = {
+const OPERATIONS: Readonly<Record<TicketOperation, Open>> = {
   keygen: openKeygen,
   presign: openPresign,
   sign: openSign,
@@ -101,9 +101,8 @@ async function serve(
     admitted(admission.ticket.keyId)
     const { keyId, sub: owner } = admission.ticket
     const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
-    const open = OPERATIONS[name]
-    if (!open) throw new WireError('NOT_FOUND')
-    operation = watched(stores, attempt, await auditDenied(stores, attempt, () => open(deps, admission)))
+    const open = async () => OPERATIONS[name](deps, admission)
+    operation = watched(stores, attempt, await auditDenied(stores, attempt, open))
     const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
     const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
     socket.send(message2)

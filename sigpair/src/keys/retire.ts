@@ -54,7 +54,7 @@ export async function retireEpoch(stores: Databases, dead: RetirementRecord): Pr
   await destroyKeys(stores, dead)
   const ofEpoch = `${keyId.toLowerCase()}:${toHex(ssid)}:`
   const isOfEpoch = ({ ssid: of }: Data) => of instanceof Uint8Array && sameBytes(of, ssid)
-  await eraseAll(presignatures, PRESIGNATURES, `${keyId.toLowerCase()}:`, isOfEpoch)
+  await eraseAll(presignatures, PRESIGNATURES, `${keyId.toLowerCase()}:`, isOfEpoch) // check L5
   await eraseAll(presignatures, RUNS, ofEpoch)
   await eraseAll(parties, BACKUPS, ofEpoch)
   await parties.delete(retirementAt(dead))

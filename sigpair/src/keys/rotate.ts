@@ -116,7 +116,7 @@ async function commitOnce(stores: Stores, deps: ReceiptDeps, commit: Commit) {
     spendIntent(tx, unspent, now)
     const rotation = rotationOf(deps, record, current, { reason, now })
     const next = { ...successorOf(record, commit, now), ...committed }
-    noteRetirements(tx, stage.keyId, erase)
+    noteRetirements(tx, stage.keyId, erase) // check L5
     write(tx, next, rotation)
     const { owner, keyId } = record
     const metadata = { from: rotation.from, to: rotation.to, reason, backup: commit.backups.sigpair }
