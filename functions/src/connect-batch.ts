@@ -37,9 +37,11 @@ export function connectBatch(ports: Ports, { preparing, submitting }: Shared) {
       ...common,
       pinNonces: (account, sessionIds) => nonces.pin(account, ...sessionIds),
       completeBatch: sigpair.completeBatch,
+      requireTwoFactor: ports.requireTwoFactor,
+      markProven: batches.markProven,
       assemble: submitting.assemble,
     }),
-    batchExecute: batchExecute({ ...submitting, ...common }),
+    batchExecute: batchExecute({ ...submitting, ...common, markExecuting: batches.markExecuting }),
     getBatch: getBatch({
       ...common,
       receiptOf: async (chainId, txHash) => (await chainOf(chainId)).receiptOf(txHash),

@@ -48,6 +48,9 @@ async function world() {
       freeNonces: (at, ids) => ledger.free(at, ...ids),
       freeNonce: ledger.free,
       failBatch: known.fail,
+      requireTwoFactor: async () => {},
+      markProven: known.markProven,
+      markExecuting: known.markExecuting,
       advance: open.advance,
       advanceAll: open.advanceAll,
       // Like Sigpair: the first signatures stay, and are all there is.
@@ -102,7 +105,7 @@ async function prepare(
 }
 
 const SIGN = ['exclusively', 'pinNonces', 'completeBatch', 'assemble', 'advanceAll'] as const
-const EXECUTE = ['broadcast', 'advance'] as const
+const EXECUTE = ['markExecuting', 'broadcast', 'advance'] as const
 type Step = (typeof SIGN)[number] | (typeof EXECUTE)[number]
 
 /** Kills the process before or after its n-th call of one step. */

@@ -214,6 +214,8 @@ test.each(['lose request', 'lose answer'] as const)(
     const { body } = await execute(batch)
     expect(statuses(body)).toEqual(['submitted', 'signed', 'signed'])
     expect(body.operations[1]!.error).toEqual({ code: 'CHAIN_UNAVAILABLE' })
+    const given = await world.call('ada', 'DELETE', `/api/v1/batch/${batch.batchId}`)
+    expect(given.body).toMatchObject({ error: 'SESSION_CONSUMED', details: 'the batch was sent' })
     node.fateOf = () => 'pass'
     expect(statuses((await execute(batch)).body)).toEqual(['submitted', 'submitted', 'submitted'])
     expect(statuses(await look(batch))).toEqual(['mined', 'mined', 'mined'])
@@ -294,6 +296,7 @@ test('a batch that is given up frees its nonces, signed or not, and cannot be si
   await signBatch(next)
   expect(statuses((await remove(next)).body)).toEqual(['failed', 'failed'])
   expect(statuses((await execute(next)).body)).toEqual(['failed', 'failed'])
+  expect(await anvil.call('eth_getTransactionCount', [wallet.address, 'pending'])).toBe('0x0')
 
   const last = await built([pay()])
   expect(last.unsignedOps[0]!.unsignedTx.nonce).toBe(0)

@@ -65,11 +65,12 @@ export function batchRoutesOf({ caller, owned, answered, digestOf, signatureOf }
       params: z.object({ batchId: batchIdField }),
       body: completeBatchRequest,
       handle: ({ params: { batchId }, body, caller: owner }) =>
-        answered('complete batch', () => {
+        answered(body.proven ? 'complete proven batch' : 'complete batch', () => {
           const batch = batches.get(batchId)
           if (batch?.owner !== owner) throw new WireError('NOT_FOUND')
           const { sessions } = batch
-          if (body.signatures.length !== sessions.length) throw new WireError('VALIDATION_FAILED', 'signatures')
+          if (batch.signatures === undefined && body.signatures?.length !== sessions.length)
+            throw new WireError('VALIDATION_FAILED', 'signatures')
           batch.signatures ??= sessions.map((session) => signatureOf(owned(session.keyId, owner), session))
           const { signatures } = batch
           return {

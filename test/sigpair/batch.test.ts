@@ -48,8 +48,8 @@ async function ready(changes: readonly Partial<UnsignedTx>[], name = 'stock') {
 const complete = async (
   { batchId }: Pick<PrepareBatchRequest, 'batchId'>,
   signatures: readonly string[],
-  { stores = world.stores, owner = OWNER, act = completeHere } = {},
-): Promise<SignedSession[]> => completeBatch(stores, act, { batchId, keyId: key.keyId, owner, signatures })
+  { stores = world.stores, owner = OWNER, act = completeHere, proven = false } = {},
+): Promise<SignedSession[]> => completeBatch(stores, act, { batchId, keyId: key.keyId, owner, signatures, proven })
 
 const stock = async () => (await world.stores.presignatures.get(pairAt(key.pair)))!.data.stock
 const statusOf = async (id: Uint8Array) =>
@@ -144,6 +144,15 @@ test('S19 the operations of a batch share their windows, and what they spend is 
   const spent = await world.stores.presignatures.get(spendingAt(key.keyId, { chainId: 1, asset: 'native' }))
   expect(spent?.data.entries).toEqual([{ at: world.clock.now, amount: '400' }])
   await expect(prepareHere(world, batchOf(world, key, [{}]))).rejects.toMatchObject({ code: 'POLICY_DENIED' })
+})
+
+test('S19 a policy that asks for the second factor gets it for the whole batch, or nothing is consumed', async () => {
+  await enforce({ secondFactor: [{ chainId: 1, asset: 'native', above: '100' }] })
+  const { request, dealt, signatures } = await ready([{}, { value: '101' }, {}])
+  const refusal = { code: 'TWO_FACTOR_REQUIRED', details: 'operation 1' }
+  await expect(complete(request, signatures)).rejects.toMatchObject(refusal)
+  for (const { id } of dealt) expect(await statusOf(id)).toBe('USABLE')
+  expect(await complete(request, signatures, { proven: true })).toHaveLength(3)
 })
 
 test('a presignature that is spent, unknown or foreign names its operation and costs the others nothing', async () => {

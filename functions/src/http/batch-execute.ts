@@ -9,6 +9,7 @@ import { send, type SubmitDeps } from '../submit.ts'
 export type BatchExecuteDeps = Pick<SubmitDeps, 'advance' | 'broadcast' | 'freeNonce' | 'exclusively'> &
   Pick<AbandonDeps, 'advanceAll' | 'freeNonces'> & {
     readonly requireBatch: (owner: string, batchId: string) => Promise<Batch>
+    readonly markExecuting: (batch: Batch) => Promise<void>
     readonly sessionsOf: (batch: Batch) => Promise<readonly TransactionSession[]>
     /** ms since 1970 */
     readonly now: () => number
@@ -31,6 +32,7 @@ export const batchExecute =
       const unsigned = sessions.findIndex(({ state }) => state.status === 'prepared' || state.status === 'expired')
       if (unsigned >= 0) throw new WireError('SESSION_CONSUMED', `operation ${unsigned}: is not signed`)
 
+      await deps.markExecuting(batch)
       const stop = await sendAll(deps, batch, sessions)
       return viewOf(batch, await deps.sessionsOf(batch), { now: deps.now(), stop })
     })

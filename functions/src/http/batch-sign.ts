@@ -4,11 +4,13 @@ import {
   type BatchSignResponse,
   type CompleteBatchRequest,
   type CompleteBatchResponse,
+  type TwoFactorCode,
   WireError,
 } from '@tandem/wire'
 import { type AbandonDeps, failBatch } from '../batch/abandon.ts'
 import type { Batch } from '../ports/batches.ts'
 import { type Account, expired } from '../ports/nonces.ts'
+import type { RequireTwoFactor } from '../two-factor/require.ts'
 import type { TransactionSession, TransactionState } from '../ports/sessions.ts'
 
 export type BatchSignDeps = AbandonDeps & {
@@ -17,6 +19,9 @@ export type BatchSignDeps = AbandonDeps & {
   readonly sessionsOf: (batch: Batch) => Promise<readonly TransactionSession[]>
   /** Runs `work` unless somebody runs work of this name. @throws {WireError} `REQUEST_IN_PROGRESS` */
   readonly exclusively: <R>(name: string, work: () => Promise<R>) => Promise<R>
+  /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
+  readonly requireTwoFactor: RequireTwoFactor
+  readonly markProven: (batch: Batch) => Promise<void>
   /** @throws {WireError} `SESSION_CONSUMED` when one of the nonces is no longer its session's */
   readonly pinNonces: (account: Account, sessionIds: readonly string[]) => Promise<void>
   readonly completeBatch: (
@@ -34,21 +39,37 @@ export type BatchSignDeps = AbandonDeps & {
  */
 export const batchSign =
   (deps: BatchSignDeps) =>
-  async (caller: Caller, { batchId, signatures }: BatchSignRequest): Promise<BatchSignResponse> => {
+  async (caller: Caller, request: BatchSignRequest): Promise<BatchSignResponse> => {
+    const { batchId, signatures, twoFactorCode } = request
     const signed = await deps.exclusively(batchId, async () => {
       const batch = await deps.requireBatch(caller.sub, batchId)
       if (batch.failure !== null) throw new WireError(batch.failure.code, batch.failure.details)
       const sessions = await deps.sessionsOf(batch)
       if (sessions.every(({ state }) => state.status !== 'prepared')) return sessions
-      return sign(deps, caller, { batch, sessions, signatures })
+      const proven = await prove(deps, caller, batch, twoFactorCode)
+      return sign(deps, caller, { batch, sessions, signatures, proven })
     })
     return { signedOps: signed.map(answerOf), executionReady: true }
   }
 
+/** A code works once and signing may take several attempts: what was proven is kept with the batch. Spec: docs/spec/policy.md, section 6. */
+async function prove(
+  { requireTwoFactor, markProven }: BatchSignDeps,
+  caller: Caller,
+  batch: Batch,
+  code: TwoFactorCode | undefined,
+): Promise<boolean> {
+  if (batch.proven || code === undefined) return batch.proven ?? false
+  await requireTwoFactor(caller, code)
+  await markProven(batch)
+  return true
+}
+
 type Signing = {
+  readonly proven: boolean
   readonly batch: Batch
   readonly sessions: readonly TransactionSession[]
-  readonly signatures: readonly string[]
+  readonly signatures: readonly string[] | undefined
 }
 
 async function sign(deps: BatchSignDeps, caller: Caller, signing: Signing): Promise<readonly TransactionSession[]> {
@@ -74,9 +95,11 @@ function signedState(state: TransactionState, signed: { raw: string; txHash: str
 }
 
 /** Presignatures that made no signatures are spent: such a batch is over, and its nonces are the next one's. */
-async function completed(deps: BatchSignDeps, caller: Caller, { batch, sessions, signatures }: Signing) {
+async function completed(deps: BatchSignDeps, caller: Caller, { batch, sessions, signatures, proven }: Signing) {
+  const shares = signatures === undefined ? {} : { signatures: [...signatures] }
+  const request = { keyId: batch.keyId, ...shares, ...(proven ? { proven } : {}) }
   try {
-    return await deps.completeBatch(caller, batch.batchId, { keyId: batch.keyId, signatures: [...signatures] })
+    return await deps.completeBatch(caller, batch.batchId, request)
   } catch (cause) {
     if (cause instanceof WireError && cause.code === 'MPC_SIGNING_FAILED') {
       const { code, details } = cause

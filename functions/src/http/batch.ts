@@ -52,9 +52,8 @@ export const cancelBatch =
     deps.exclusively(batchId, async () => {
       const batch = await deps.requireBatch(caller.sub, batchId)
       const sessions = await deps.sessionsOf(batch)
-      if (sessions.some(({ state }) => state.status === 'submitted')) {
-        throw new WireError('SESSION_CONSUMED', 'the batch was sent')
-      }
+      // Even if we never heard that one of it was taken.
+      if (batch.executing) throw new WireError('SESSION_CONSUMED', 'the batch was sent')
       // A batch that is signed here already is signed at Sigpair too; one that is not must not become so.
       if (sessions.some(({ state }) => state.status === 'prepared')) await deps.cancelBatch(caller, batch)
       const failed = await failBatch(deps, batch, sessions, { code: 'SESSION_CONSUMED', details: 'given up' })

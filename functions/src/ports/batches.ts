@@ -19,6 +19,10 @@ export type Batch = {
   readonly expiresAt: number
   /** what ended it before it was signed */
   readonly failure: BatchFailure | null
+  /** the user has proven the second factor for it */
+  readonly proven?: true
+  /** the chain may have heard of it: from then on it is not given up */
+  readonly executing?: true
 }
 
 export type BatchFailure = { readonly code: ErrorCode; readonly details?: string }
@@ -28,6 +32,10 @@ export type Batches = {
   readonly create: (batch: Batch) => Promise<void>
   /** @throws {WireError} `NOT_FOUND` */
   readonly require: (owner: string, batchId: string) => Promise<Batch>
+  /** Durable: from then on no code is asked for this batch. */
+  readonly markProven: (batch: Batch) => Promise<void>
+  /** Durable, before the first of it is sent. */
+  readonly markExecuting: (batch: Batch) => Promise<void>
   /** The first failure stays. */
   readonly fail: (batch: Batch, failure: BatchFailure) => Promise<Batch>
 }
@@ -50,16 +58,25 @@ export function batches(store: Store): Batches {
       if (doc === undefined) throw new WireError('NOT_FOUND')
       return doc.data
     },
-    fail: ({ owner, batchId }, failure) =>
-      store.transaction(async (tx) => {
-        const doc = await tx.get(refOf(owner, batchId))
-        if (doc === undefined) throw new WireError('NOT_FOUND')
-        if (doc.data.failure !== null) return doc.data
-        const failed = { ...doc.data, failure }
-        tx.update(refOf(owner, batchId), failed, { expireAt: doc.expireAt })
-        return failed
-      }),
+    markProven: async (batch) => {
+      await change(store, batch, (known) => ({ ...known, proven: true }))
+    },
+    markExecuting: async (batch) => {
+      await change(store, batch, (known) => (known.executing ? known : { ...known, executing: true }))
+    },
+    fail: (batch, failure) => change(store, batch, (known) => (known.failure === null ? { ...known, failure } : known)),
   }
+}
+
+function change(store: Store, { owner, batchId }: Batch, next: (batch: Batch) => Batch): Promise<Batch> {
+  const at = refOf(owner, batchId)
+  return store.transaction(async (tx) => {
+    const doc = await tx.get(at)
+    if (doc === undefined) throw new WireError('NOT_FOUND')
+    const after = next(doc.data)
+    if (after !== doc.data) tx.update(at, after, { expireAt: doc.expireAt })
+    return after
+  })
 }
 
 function refOf(owner: string, batchId: string) {

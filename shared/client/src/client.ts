@@ -12,6 +12,7 @@ import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts
 import { createPayments, settlePayments } from './wallet/payments.ts'
 import { childAddress } from './wallet/child-address.ts'
 import { enrolSecondFactor } from './wallet/second-factor.ts'
+import { settleBatches } from './wallet/settle-batch.ts'
 import { signMessage, signTypedData, type TypedDataRequest } from './wallet/sign-message.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from './pin.ts'
 import { defaultPlatform, type Platform } from './platform.ts'
@@ -48,6 +49,8 @@ export type TandemClient = KeyOperations & {
   sendTransaction(wallet: Wallet, request: PaymentRequest): Promise<Sent>
   /** up to fifty transactions, signed as a whole and sent in order */
   sendBatch(wallet: Wallet, request: BatchRequest): Promise<SentBatch>
+  /** ends the batches the app died in: what was sent in part is sent, what was not is given up; best called at its start */
+  settleBatches(): Promise<BatchResponse[]>
   /** where each operation of a batch is */
   batch(batchId: string): Promise<BatchResponse>
   /** ends the payments the app died in: what was signed is sent, what was not is given up; best called at its start */
@@ -91,6 +94,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
   })
   const stock = createStock<Presignature>(platform.now)
   const payments = createPayments(vault)
+  const batches = createPayments(vault, 'batch/')
   const background = createBackground()
 
   /** Half empty is early enough: a refill takes less time than a person needs for the next payment. */
@@ -118,8 +122,10 @@ export function createTandemClient(options: TandemOptions): TandemClient {
     wallets: async () => (await loadWallets(vault)).filter(isOurs).map(walletOf),
     sendTransaction: async (wallet, request) =>
       signing(wallet, async () => sendTransaction({ device, stock, payments }, wallet, request)),
-    sendBatch: async (wallet, request) => signing(wallet, async () => sendBatch(device, stock, wallet, request)),
+    sendBatch: async (wallet, request) =>
+      signing(wallet, async () => sendBatch({ device, stock, batches }, wallet, request)),
     batch: async (batchId) => device.api.batch(batchId),
+    settleBatches: async () => settleBatches(device.api, batches),
     settlePayments: async () => settlePayments(device.api, payments),
     addressOf: async (wallet, path) => childAddress(device, wallet, path),
     signMessage: async (wallet, message, code) =>

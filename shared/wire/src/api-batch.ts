@@ -3,6 +3,7 @@ import { auditHead } from './api-audit.ts'
 import { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
 import { MAX_BATCH_OPERATIONS } from './limits.ts'
 import { unsignedTx } from './transaction.ts'
+import { twoFactorCode } from './two-factor-code.ts'
 
 export const batchIdField = z.string().regex(/^bat_[A-Za-z0-9_-]{22}$/, 'a batch id')
 
@@ -91,7 +92,13 @@ const signatureShares = z.array(base64url(128)).min(1).max(MAX_BATCH_OPERATIONS)
 
 /** POST /api/v1/mpc/batch-sign: one share per operation, in the order of `index`. */
 export const batchSignRequest = z
-  .strictObject({ batchId: batchIdField, signatures: signatureShares })
+  .strictObject({
+    batchId: batchIdField,
+    /** absent to hear again what was signed */
+    signatures: signatureShares.optional(),
+    /** when the policy asks for it; proved once it stays proved for the batch */
+    twoFactorCode: twoFactorCode.optional(),
+  })
   .meta({ id: 'BatchSignRequest' })
 export type BatchSignRequest = z.infer<typeof batchSignRequest>
 
@@ -156,7 +163,12 @@ export const prepareBatchResponse = z.strictObject({
 export type PrepareBatchResponse = z.infer<typeof prepareBatchResponse>
 
 /** POST /internal/batches/:batchId/complete. Repeatable: a batch that is signed answers its signatures. */
-export const completeBatchRequest = z.strictObject({ keyId: keyIdField, signatures: signatureShares })
+export const completeBatchRequest = z.strictObject({
+  keyId: keyIdField,
+  signatures: signatureShares.optional(),
+  /** the backend's word that the user proved the second factor for this batch */
+  proven: z.boolean().optional(),
+})
 export type CompleteBatchRequest = z.infer<typeof completeBatchRequest>
 
 export const completeBatchResponse = z.strictObject({

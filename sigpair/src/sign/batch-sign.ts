@@ -23,8 +23,10 @@ import { checkUnsigned, wasCancelled } from './session-store.ts'
 import { type CompleteSignature, shareOf, type Signed } from './sign-session.ts'
 
 export type BatchCompletion = BatchName & {
-  /** p1SignatureShare of each operation, in order */
-  readonly signatures: readonly string[]
+  /** p1SignatureShare of each operation, in order; absent to hear again what was signed */
+  readonly signatures?: readonly string[] | undefined
+  /** the backend's word that the user proved the second factor for this batch */
+  readonly proven?: boolean | undefined
 }
 
 export type SignedSession = Signed & { readonly sessionId: string }
@@ -53,7 +55,8 @@ export async function completeBatch(
     const shares = sharesOf(asked, sessions)
     checkNotReleased((await stores.presignatures.get(batchReleaseAt(batch.keyId, batch.batchId)))?.data, stores.now())
     forEachNamed(sessions, (session) => checkUnsigned(session, stores.now()))
-    return await signAll(stores, complete, { batch, sessions, shares })
+    const judged = asked.proven ? sessions.map((session) => ({ ...session, proven: true as const })) : sessions
+    return await signAll(stores, complete, { batch, sessions: judged, shares })
   } catch (error) {
     if (!(error instanceof BatchLost)) throw error
     return answerOrGiveUp(stores, batch, error)
@@ -61,7 +64,7 @@ export async function completeBatch(
 }
 
 /** @throws {WireError} refused here a bad share costs no presignature */
-function sharesOf({ signatures }: BatchCompletion, sessions: readonly SessionRecord[]): Uint8Array[] {
+function sharesOf({ signatures = [] }: BatchCompletion, sessions: readonly SessionRecord[]): Uint8Array[] {
   if (signatures.length !== sessions.length) {
     throw new WireError('VALIDATION_FAILED', `signatures: ${sessions.length} needed, one per operation`)
   }

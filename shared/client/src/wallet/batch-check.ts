@@ -1,5 +1,12 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { type BatchOperationsResponse, fromHex, type SignedOp, toHex, type UnsignedOp } from '@tandem/wire'
+import {
+  type BatchOperationsResponse,
+  fromHex,
+  type SignedOp,
+  toHex,
+  type TwoFactorCode,
+  type UnsignedOp,
+} from '@tandem/wire'
 import { Transaction } from 'micro-eth-signer'
 import { TandemError } from '../errors.ts'
 import { encodeOperation, type Operation } from './operation.ts'
@@ -15,6 +22,8 @@ export type BatchRequest = {
   readonly path?: readonly number[]
   /** refuse to sign when the gas of one operation could cost more than this, in wei; default 0.1 ether */
   readonly maxFee?: bigint
+  /** when the policy asks for it (`TWO_FACTOR_REQUIRED`): good for the batch, however many attempts that takes */
+  readonly twoFactorCode?: TwoFactorCode
   /**
    * Asked when the backend built other transactions than the operations themselves, as a planner may. Without it such a batch
    * is refused. Whatever it answers, digests, chain, order and fees are checked here.

@@ -13,8 +13,10 @@ import { loadWallet } from '../vault/wallet-record.ts'
 import { approveBatch, type BatchRequest, checkSigned } from './batch-check.ts'
 import type { Wallet } from './create-wallet.ts'
 import { encodeOperation, toWire } from './operation.ts'
+import type { Payments } from './payments.ts'
 import { fillPresignatures } from './presignatures.ts'
 import type { Approved } from './sign-session.ts'
+import { afterBatchFailure } from './settle-batch.ts'
 import { currentShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { addressOf } from './transaction.ts'
@@ -26,6 +28,14 @@ export type SentBatch = {
   readonly operations: readonly BatchOperationStatus[]
   /** resolves when all are mined or have failed; polls until `ms` have passed */
   readonly wait: (ms?: number) => Promise<BatchResponse>
+}
+
+/** What a batch takes besides what is in it. */
+export type BatchDeps = {
+  readonly device: Device
+  readonly stock: Stock<Presignature>
+  /** the journal of batches */
+  readonly batches: Payments
 }
 
 const POLL_MS = 250
@@ -47,8 +57,7 @@ const MAX_EXECUTIONS = 10
  * Source: docs/spec/flows.md, section 15.
  */
 export async function sendBatch(
-  device: Device,
-  stock: Stock<Presignature>,
+  { device, stock, batches }: BatchDeps,
   wallet: Wallet,
   request: BatchRequest,
 ): Promise<SentBatch> {
@@ -69,18 +78,21 @@ export async function sendBatch(
     ...(request.path === undefined ? {} : { path: [...path] }),
   })
   const { batchId } = prepared
+  await batches.begin(batchId)
   try {
     const approved = await approveBatch(request, address, prepared)
-    checkSigned(approved, publicKey, await sign({ device, stock, wallet, share }, prepared, approved))
+    checkSigned(approved, publicKey, await sign({ device, stock, wallet, share, request }, prepared, approved))
+    const { operations: sent } = await executeAll(device, batchId)
+    await batches.end(batchId)
+    return { batchId, operations: sent, wait: async (ms = WAIT_MS) => waitFor(device, batchId, ms) }
   } catch (failure) {
-    await api.cancelBatch(batchId).catch(() => undefined) // else its nonces are free in ten minutes
+    await afterBatchFailure(api, batches, batchId)
     throw failure
   }
-  const sent = await executeAll(device, batchId)
-  return { batchId, operations: sent.operations, wait: async (ms = WAIT_MS) => waitFor(device, batchId, ms) }
 }
 
 type Signing = {
+  readonly request: BatchRequest
   readonly device: Device
   readonly stock: Stock<Presignature>
   readonly wallet: Wallet
@@ -88,12 +100,14 @@ type Signing = {
 }
 
 async function sign(signing: Signing, { batchId }: BatchOperationsResponse, approved: readonly Approved[]) {
-  const { device, stock, wallet } = signing
+  const { device, stock, wallet, request } = signing
+  const { twoFactorCode } = request
+  const proof = twoFactorCode === undefined ? {} : { twoFactorCode }
   for (let set = 1; ; set++) {
     await stockUp(device, stock, wallet, approved.length)
     const signatures = await sharesOf(signing, approved)
     try {
-      return (await device.api.signBatch({ batchId, signatures })).signedOps
+      return (await device.api.signBatch({ batchId, signatures, ...proof })).signedOps
     } catch (error) {
       const spent = error instanceof TandemError && error.code === 'PRESIGNATURE_CONSUMED'
       if (!spent || set === MAX_SETS) throw error
@@ -106,6 +120,8 @@ async function sign(signing: Signing, { batchId }: BatchOperationsResponse, appr
 /** One share each. Taking a presignature removes it from the stock, whatever happens next. */
 async function sharesOf({ device, stock, wallet, share }: Signing, approved: readonly Approved[]): Promise<string[]> {
   const { backend, platform, onProgress } = device
+  // Others sign with this wallet too: all are taken at once, or none.
+  if (stock.size(wallet.keyId) < approved.length) throw tooFew()
   const taken = approved.map(() => stock.take(wallet.keyId))
   const { publicKey, chainCode, epoch } = share
   const key = { publicKey, chainCode, epoch, signers: [DEVICE, SIGPAIR] }

@@ -3,9 +3,7 @@ import type { Api } from '../api.ts'
 import { TandemError } from '../errors.ts'
 import type { Vault } from '../vault/vault.ts'
 
-const PREFIX = 'payment/'
-
-/** Which payments were begun and not heard the end of; kept in the vault, so that it outlives the app. */
+/** Which payments, or batches, were begun and not heard the end of; kept in the vault, so that it outlives the app. */
 export type Payments = {
   /** durable before anything of this device leaves it */
   begin(sessionId: string): Promise<void>
@@ -16,23 +14,24 @@ export type Payments = {
   unfinished(): Promise<string[]>
 }
 
-export function createPayments(vault: Vault): Payments {
+/** @param prefix of their names in the vault */
+export function createPayments(vault: Vault, prefix: 'payment/' | 'batch/' = 'payment/'): Payments {
   const running = new Set<string>()
   return {
     begin: async (sessionId) => {
       running.add(sessionId)
-      await vault.put(PREFIX + sessionId, new Uint8Array())
+      await vault.put(prefix + sessionId, new Uint8Array())
     },
     end: async (sessionId) => {
-      await vault.delete(PREFIX + sessionId)
+      await vault.delete(prefix + sessionId)
       running.delete(sessionId)
     },
     leave: (sessionId) => {
       running.delete(sessionId)
     },
     unfinished: async () => {
-      const names = await vault.list(PREFIX)
-      return names.map((name) => name.slice(PREFIX.length)).filter((sessionId) => !running.has(sessionId))
+      const names = await vault.list(prefix)
+      return names.map((name) => name.slice(prefix.length)).filter((sessionId) => !running.has(sessionId))
     },
   }
 }
@@ -66,6 +65,13 @@ async function settle(api: Api, sessionId: string): Promise<TransactionResponse 
     if (!isCode(error, 'TRANSACTION_REJECTED')) throw error
   }
   return api.transaction(sessionId)
+}
+
+/** Of a payment the device refuses to sign: nothing of it has left, so whatever is answered to this, it was not made. */
+export async function giveUp(api: Api, payments: Payments, sessionId: string, refusal: unknown): Promise<never> {
+  await api.cancelTransaction(sessionId).catch(() => undefined)
+  await payments.end(sessionId)
+  throw refusal
 }
 
 /**
