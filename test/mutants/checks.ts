@@ -10,11 +10,11 @@ export type Check = {
   readonly line: number
 }
 
-/** Appendix B of the protocol, as far as it is built: with policy elsewhere (S19), and L5 with the services. */
+/** Appendix B of the protocol, as far as it is built: with policy elsewhere (S19). */
 export const INVENTORY: readonly string[] = [
   ...numbered('K', 1, 16),
   ...numbered('S', 1, 28).filter((id) => id !== 'S19'),
-  ...[...numbered('L', 1, 4), ...numbered('L', 6, 13)],
+  ...numbered('L', 1, 13),
 ]
 
 /** The packages that may hold checks. */
