@@ -153,6 +153,8 @@ test('S19 a policy that asks for the second factor gets it for the whole batch, 
   await expect(complete(request, signatures)).rejects.toMatchObject(refusal)
   for (const { id } of dealt) expect(await statusOf(id)).toBe('USABLE')
   expect(await complete(request, signatures, { proven: true })).toHaveLength(3)
+  const [line] = (await auditLines()).filter(({ methodName }) => methodName === 'batch.release')
+  expect(line!.metadata).toMatchObject({ secondFactor: 'proven' })
 })
 
 test('a presignature that is spent, unknown or foreign names its operation and costs the others nothing', async () => {

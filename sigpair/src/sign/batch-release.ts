@@ -81,7 +81,9 @@ async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatc
     }
     tx.create(batchReleaseAt(keyId, batchId), { at: now() }, { expireAt: now() + REMEMBERED_MS })
     charge()
-    const metadata = { batchId, operations: sessions.length, digests: digestsOf(sessions), policy: version }
+    const proven = sessions.every((session) => session.proven) ? { secondFactor: 'proven' } : {}
+    const digests = digestsOf(sessions)
+    const metadata = { batchId, operations: sessions.length, digests, policy: version, ...proven }
     appendAudit(tx, tail, now(), { method: 'batch.release', owner: sessions[0]?.owner, metadata })
   })
 }
