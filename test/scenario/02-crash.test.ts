@@ -118,8 +118,11 @@ describe('a payment is made once', () => {
     await device.fillPresignatures(wallet, 2)
     const txHash = await expectPaidOnce(device, payment())
     expect(heard).toHaveLength(2)
-    expect(heard[1]).toEqual(heard[0])
-    expect(JSON.parse(heard[0]!.answer)).toEqual({ txHash, status: 'submitted' })
+    expect(heard[1]!.body).toEqual(heard[0]!.body)
+    // The end of the log is of now, and comes with the answer that signed.
+    const answers = heard.map(({ answer }) => JSON.parse(answer) as { audit?: object })
+    const submitted = { txHash, status: 'submitted' }
+    expect(answers.map(({ audit: _, ...rest }) => rest)).toEqual([submitted, submitted])
     expect(device.presignaturesInStock(wallet)).toBe(1)
   })
 

@@ -188,6 +188,8 @@ describe('a backend that lies to the device', () => {
     }
   }
 
+  const givenUp = () => `DELETE /api/v1/transactions/${sessions.at(-1)}`
+
   /** The whole lie: another transaction, and the digest that belongs to it. */
   const otherTx = (change: Partial<UnsignedTx>) => {
     about(({ unsignedTx }) => {
@@ -202,22 +204,22 @@ describe('a backend that lies to the device', () => {
     ['the chain', { chainId: 1 }],
     ['the call data', { data: '0xa9059cbb' }],
     ['the fee beyond maxFee', { maxFeePerGas: '10000000000000' }],
-  ])('who changes %s of a payment hears no more of it', async (what, change) => {
+  ])('who changes %s of a payment hears that it is given up, and no more', async (what, change) => {
     otherTx(change)
     await expect(deceived.sendTransaction(wallet, payment())).rejects.toMatchObject({
       code: 'ANSWER_REFUSED',
       message: expect.stringContaining(what) as string,
     })
-    expect(liar.heard).toEqual([])
+    expect(liar.heard).toEqual([givenUp()])
   })
 
   test.each([
     ['digest', () => ({ digest: prepared.digest })],
     ['path', () => ({ path: [7] })],
-  ])('who changes the %s hears no more of it', async (_what, change) => {
+  ])('who changes the %s hears that it is given up, and no more', async (_what, change) => {
     about(change)
     await expect(deceived.sendTransaction(wallet, payment())).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
-    expect(liar.heard).toEqual([])
+    expect(liar.heard).toEqual([givenUp()])
   })
 
   test('who gives the device another ρ_S gets no signature, neither from a presignature nor in a dialogue', async () => {

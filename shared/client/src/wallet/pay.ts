@@ -8,7 +8,7 @@ import {
 } from '@tandem/wire'
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
-import { afterFailure, type Payments } from './payments.ts'
+import { afterFailure, giveUp, type Payments } from './payments.ts'
 import { type Approved, signInteractively, signSession } from './sign-session.ts'
 import type { Stock } from './stock.ts'
 import { checkedAddress, checkPrepared, type Payment, transactionDigest } from './transaction.ts'
@@ -55,7 +55,10 @@ export async function sendTransaction(
   const prepared = await prepare(device, wallet, request)
   const { sessionId } = prepared
   await payments.begin(sessionId)
-  const txHash = await signAndSubmit({ device, stock }, wallet, request, prepared).catch(async (failure: unknown) =>
+  const approved = await approve(request, prepared).catch(async (refusal: unknown) =>
+    giveUp(device.api, payments, sessionId, refusal),
+  )
+  const txHash = await signAndSubmit({ device, stock }, wallet, request, approved).catch(async (failure: unknown) =>
     afterFailure(device.api, payments, sessionId, failure),
   )
   await payments.end(sessionId)
@@ -78,18 +81,17 @@ async function prepare(device: Device, wallet: Wallet, request: PaymentRequest):
 async function signAndSubmit(
   { device, stock }: Pick<PaymentDeps, 'device' | 'stock'>,
   wallet: Wallet,
-  request: PaymentRequest,
-  prepared: PrepareTransactionResponse,
+  { how }: PaymentRequest,
+  approved: Approved,
 ): Promise<string> {
   const { api, onProgress } = device
-  const approved = approve(request, prepared)
   const submit = async (share: string | undefined) => {
     onProgress({ step: 'submit' })
     const { sessionId, twoFactorCode } = approved
     const proof = twoFactorCode === undefined ? {} : { twoFactorCode }
     return api.sign({ sessionId, ...(share === undefined ? {} : { p1SignatureShare: share }), ...proof })
   }
-  if (request.how !== 'interactive') {
+  if (how !== 'interactive') {
     return (await signSession(device, stock, wallet.keyId, approved, submit)).txHash
   }
   await signInteractively(device, wallet.keyId, approved)
@@ -97,7 +99,7 @@ async function signAndSubmit(
 }
 
 /** @throws {TandemError} `ANSWER_REFUSED` unless the prepared transaction is the requested one and has the stated digest */
-function approve(request: PaymentRequest, prepared: PrepareTransactionResponse): Approved {
+async function approve(request: PaymentRequest, prepared: PrepareTransactionResponse): Promise<Approved> {
   checkPrepared(request, prepared.unsignedTx)
   const digest = transactionDigest(prepared.unsignedTx)
   const asked = (request.path ?? []).join('/')
