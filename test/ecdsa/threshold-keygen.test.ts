@@ -1,4 +1,16 @@
-import { decodeStage, encodeStage, fromBytesBE, keygen, type KeygenResult, noble, shareHolds } from '@tandem/ecdsa'
+import { readFileSync } from 'node:fs'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import {
+  decodeShare,
+  decodeStage,
+  encodeShare,
+  encodeStage,
+  fromBytesBE,
+  keygen,
+  type KeygenResult,
+  type KeyShare,
+  shareHolds,
+} from '@tandem/ecdsa'
 import { partyIndex, UsageError } from '@tandem/rounds'
 import { fast, remembering } from '../helpers/backends.ts'
 import { identityOf, keygenDeps, keygenParties, keygenSetup } from '../helpers/keygen.ts'
@@ -7,6 +19,11 @@ import { H2S, LE, TH } from '../helpers/reference/hash.ts'
 import { imageAt, interpolated, subsets } from '../helpers/reference/shamir.ts'
 import { outputs, sentBy, simulate } from '../helpers/simulate.ts'
 
+type Golden = { readonly publicKey: string; readonly shares: readonly string[] }
+
+const golden = JSON.parse(
+  readFileSync(new URL('../vectors/share-t2n3-v1_tandem.json', import.meta.url), 'utf8'),
+) as Golden
 const backend = remembering(fast)
 const simulated = (threshold: number, parties: number) => simulate(keygenParties({ threshold, parties, backend }))
 const [run23, run35] = [await simulated(2, 3), await simulated(3, 5)]
@@ -64,10 +81,34 @@ describe.each([
   })
 })
 
-test('noble alone makes the very same key', async () => {
-  const results = outputs(await simulate(keygenParties({ threshold: 2, parties: 3, backend: noble })))
-  expect(results).toEqual(t2n3)
-}, 60_000)
+describe('yesterday’s encoding', () => {
+  const shares = golden.shares.map((hex) => decodeShare(fast, hexToBytes(hex)))
+
+  test('of a 2-of-3 share still loads, and encodes to the same bytes', () => {
+    expect(shares.map((share) => bytesToHex(encodeShare(fast, share)))).toEqual(golden.shares)
+  })
+
+  test('holds parts of one key: every two make it', () => {
+    const values = shares.map(({ self, secret }): [number, bigint] => [self, fromBytesBE(secret)])
+    for (const two of subsets(values, 2)) {
+      expect(publicKeyOf(interpolated(new Map(two), 0))).toEqual(hexToBytes(golden.publicKey))
+    }
+  })
+
+  test('another threshold, or public shares that are on no line, are refused with a good checksum', () => {
+    const [share] = shares as [KeyShare]
+    const { publicShares } = share
+    const moved = fast.encode(fast.add(fast.decode(publicShares[2]!), fast.mulBase(1n)))
+    for (const change of [
+      { threshold: 1 },
+      { threshold: 3 },
+      { threshold: 4 },
+      { publicShares: publicShares.with(2, moved) },
+    ]) {
+      expect(() => decodeShare(fast, encodeShare(fast, { ...share, ...change }))).toThrow(UsageError)
+    }
+  })
+})
 
 test('bodies have the lengths the spec gives', () => {
   const lengths = sentBy(run35).flatMap(({ from, to, body }) => (from === 1 && to === 2 ? body.length : []))
