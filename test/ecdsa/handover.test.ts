@@ -8,6 +8,7 @@ import {
   handoverStatement,
   mayBegin,
   type MemberKey,
+  owesCertificate,
   stageHandover,
 } from '@tandem/ecdsa'
 import { keyId, type PartyIndex, partyIndex, UsageError } from '@tandem/rounds'
@@ -82,6 +83,13 @@ describe('a party of n', () => {
     expect(both.stages).toEqual([low, high])
     expect(certifyHandover(certifyHandover(both, low).key, high).key).toMatchObject({ current: high, stages: [] })
     expect(certifyHandover(certifyHandover(both, high).key, low).key).toMatchObject({ current: high, stages: [] })
+  })
+
+  test('answers with its certificate whoever speaks of a run it decides', () => {
+    const certified: MemberKey<Held> = { current: null, stages: [], certified: two }
+    expect([old, one, two, three].map((name) => owesCertificate(certified, name))).toEqual([true, true, true, false])
+    expect(owesCertificate(stranger, one)).toBe(false)
+    expect(owesCertificate(member, one)).toBe(false)
   })
 
   test('says what has become of a run', () => {

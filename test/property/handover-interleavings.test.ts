@@ -1,4 +1,4 @@
-import { certifyHandover, type HandoverName, type MemberKey, stageHandover } from '@tandem/ecdsa'
+import { certifyHandover, type HandoverName, type MemberKey, owesCertificate, stageHandover } from '@tandem/ecdsa'
 
 // Every order in which reshares of one key can reach its parties: any run may be cut off anywhere, acknowledgements and
 // certificates arrive now, later, again or never, to some and not to others. Not sampled: explored to the end.
@@ -145,6 +145,23 @@ function isStuck(world: World, committees: Committees, by: Rules): boolean {
   )
 }
 
+/** Nobody assembles acknowledgements any more: parties meet, and whoever has a certificate answers with it. */
+function isLeftBehind({ keys }: World, by: Rules): boolean {
+  const met = new Map([...keys].filter(([person]) => honestOf(PEOPLE, by).includes(person)))
+  const latest = Math.max(...[...met.values()].map(({ certified }) => attemptOf(certified) ?? 0))
+  for (const _round of PEOPLE) {
+    for (const p of met.keys()) {
+      const asked = met.get(p)!
+      for (const [q, asking] of met) {
+        const spoken = [asking.certified, asking.current, ...asking.stages].filter((name) => name !== null)
+        const answered = spoken.some((name) => owesCertificate(asked, name))
+        if (p !== q && answered && asked.certified) met.set(q, by.certify(met.get(q)!, asked.certified).key)
+      }
+    }
+  }
+  return [...met.values()].some(({ certified }) => certified !== null && attemptOf(certified) !== latest)
+}
+
 type Exploration = { readonly worlds: number; readonly story: readonly string[] | undefined }
 
 /** Breadth first, so that the story of a loss is the shortest there is. */
@@ -160,7 +177,7 @@ function explore(committees: Committees, by: Rules = rules): Exploration {
   visit(startOf(committees), undefined, '')
   for (const world of queue) {
     const id = identify(world)
-    if (isLost(world, committees, by) || isStuck(world, committees, by)) {
+    if (isLost(world, committees, by) || isStuck(world, committees, by) || isLeftBehind(world, by)) {
       return { worlds: known.size, story: storyOf(known, id) }
     }
     for (const [move, next] of Object.entries(movesFrom(world, committees, by))) visit(next, id, move)

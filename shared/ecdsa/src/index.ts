@@ -108,6 +108,7 @@ export {
   type HandoverName,
   mayBegin,
   type MemberKey,
+  owesCertificate,
   stageHandover,
 } from './staging/handover.ts'
 export { broadcastPart, broadcastStatement, equivocators, type SignedBroadcast } from './evidence.ts'

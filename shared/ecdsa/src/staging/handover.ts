@@ -60,6 +60,14 @@ export function mayBegin<H extends HandoverName>({ stages, certified }: MemberKe
   return latest === null || isAfter(name, latest)
 }
 
+/**
+ * Whether to answer with our certificate whoever speaks of this run: in a stage it asks about, a message of the run, or an
+ * old share it would sign with. Nobody who meets one that knows stays behind.
+ */
+export function owesCertificate<H extends HandoverName>({ certified }: MemberKey<H>, name: HandoverName): boolean {
+  return certified !== null && !isAfter(name, certified)
+}
+
 export function fateOfHandover<H extends HandoverName>(
   { stages, certified }: MemberKey<H>,
   name: HandoverName,
