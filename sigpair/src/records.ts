@@ -124,6 +124,8 @@ export type RetirementRecord = { readonly keyId: string; readonly epoch: number;
 /** parties/sessions/{sessionId}: what is to be signed, fixed before anything is signed. */
 export type SessionRecord = {
   readonly sessionId: string
+  /** the batch it is signed with; absent for a session of its own */
+  readonly batchId?: string
   readonly keyId: string
   readonly owner: string
   readonly path: readonly number[]

@@ -4,6 +4,8 @@ import {
   cancelBatch,
   type CompleteSignature,
   completeBatch,
+  completeSession,
+  loadUnsigned,
   pairAt,
   poison,
   presignatureAt,
@@ -15,6 +17,7 @@ import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
 import { readAuditPage } from '../../sigpair/src/audit/audit-read.ts'
 import { loadIdentity } from '../../sigpair/src/keys/identity.ts'
 import { policyAt, policyText } from '../../sigpair/src/policy/policy-store.ts'
+import { cancelSession } from '../../sigpair/src/sign/cancel-session.ts'
 import { RELEASING_MS } from '../../sigpair/src/sign/batch-release.ts'
 import { namesOf } from '../../sigpair/src/sign/batch-records.ts'
 import { spendingAt } from '../../sigpair/src/sign/spending.ts'
@@ -328,6 +331,17 @@ test('a batch that is given up gets no signature, not even by a request that is 
   await complete(next.request, next.signatures)
   const signed = { ...name, batchId: next.request.batchId }
   await expect(cancelBatch(world.stores, signed)).rejects.toMatchObject({ code: 'SESSION_CONSUMED' })
+})
+
+test('a session of a batch is signed, given up and put into a dialogue with its batch only', async () => {
+  const { request, sessions, signatures } = await ready(payments(2))
+  const name = { sessionId: sessions[0]!.sessionId, keyId: key.keyId, owner: OWNER }
+  const refusal = { code: 'VALIDATION_FAILED', details: 'sessionId: of a batch' }
+  const alone = completeSession(world.stores, completeHere, { ...name, p1SignatureShare: signatures[0]! })
+  await expect(alone).rejects.toMatchObject(refusal)
+  await expect(loadUnsigned(world.stores, name)).rejects.toMatchObject(refusal)
+  await expect(cancelSession(world.stores, name)).rejects.toMatchObject(refusal)
+  expect(await complete(request, signatures)).toHaveLength(2)
 })
 
 test('a child key signs its batch from the same stock', async () => {

@@ -31,7 +31,7 @@ export async function prepareBatch(
   const digests = forEachNamed(payloads, (payload) => digestOf(payload))
 
   const expiresAt = stores.now() + limits.SESSION_SECONDS * 1000
-  const fixed = { keyId, owner, path, signature: null, expiresAt, use: key.uses + 1 }
+  const fixed = { batchId, keyId, owner, path, signature: null, expiresAt, use: key.uses + 1 }
   const sessions = forEachNamed(transactions, ({ sessionId }, i): SessionRecord => {
     const [payload, digest] = [payloads[i], digests[i]]
     if (!payload || !digest) throw new WireError('INTERNAL')

@@ -19,7 +19,7 @@ import {
   signingFailed,
 } from './batch-records.ts'
 import { BatchLost, checkNotReleased, releaseBatch } from './batch-release.ts'
-import { checkUnsigned, wasCancelled } from './session-store.ts'
+import { checkUnsigned } from './session-store.ts'
 import { type CompleteSignature, shareOf, type Signed } from './sign-session.ts'
 
 export type BatchCompletion = BatchName & {
@@ -139,7 +139,6 @@ async function storeAll(stores: Stores, batch: BatchRecord, signatures: readonly
     const docs = await Promise.all(sessionIds.map(async (id) => tx.get(sessionAt(id))))
     const sessions = docs.map((doc, i) => {
       if (!doc) throw new WireError('NOT_FOUND')
-      if (doc.data.cancelled) throw wasCancelled()
       return { doc, data: { ...doc.data, signature: doc.data.signature ?? signatures[i] ?? null } }
     })
     for (const { doc, data } of sessions) tx.update(sessionAt(doc.id), data, { expireAt: doc.expireAt })

@@ -1,7 +1,7 @@
 import { WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
 import { sessionAt, type Stores } from '../stores.ts'
-import { loadSession, type SessionName } from './session-store.ts'
+import { loadSingle, type SessionName } from './session-store.ts'
 
 /**
  * Gives a prepared session up: from here on nobody gets a signature for it, not even a request or a dialogue that is under way,
@@ -12,7 +12,7 @@ import { loadSession, type SessionName } from './session-store.ts'
  * Source: docs/spec/storage.md 6.4.
  */
 export async function cancelSession(stores: Stores, asked: SessionName): Promise<void> {
-  const { sessionId, keyId, owner } = await loadSession(stores, asked)
+  const { sessionId, keyId, owner } = await loadSingle(stores, asked)
   const at = sessionAt(sessionId)
   await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(at)

@@ -88,13 +88,20 @@ export async function loadSession({ parties }: Stores, asked: SessionName): Prom
   return session
 }
 
+/** @throws {WireError} as {@link loadSession}; `VALIDATION_FAILED` for one of a batch, which is signed as a whole or not at all */
+export async function loadSingle(stores: Stores, asked: SessionName): Promise<SessionRecord> {
+  const session = await loadSession(stores, asked)
+  if (session.batchId !== undefined) throw new WireError('VALIDATION_FAILED', 'sessionId: of a batch')
+  return session
+}
+
 /**
  * The session, if it may be signed now.
  *
- * @throws {WireError} as {@link loadSession}; `SESSION_CONSUMED` for one that is signed or past its time
+ * @throws {WireError} as {@link loadSingle}; `SESSION_CONSUMED` for one that is signed or past its time
  */
 export async function loadUnsigned(stores: Stores, asked: SessionName): Promise<SessionRecord> {
-  const session = await loadSession(stores, asked)
+  const session = await loadSingle(stores, asked)
   checkUnsigned(session, stores.now())
   return session
 }
@@ -106,7 +113,7 @@ export function checkUnsigned({ signature, cancelled, expiresAt }: SessionRecord
   if (now >= expiresAt) throw new WireError('SESSION_CONSUMED', 'the session has expired')
 }
 
-export const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
+const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
 
 /**
  * Stores a verified signature under its session. The first one stays.

@@ -7,7 +7,7 @@ import { DEVICE } from '../parties.ts'
 import { judgedOf } from '../policy/policy-store.ts'
 import { consume } from '../keys/presignature-store.ts'
 import type { SessionRecord } from '../records.ts'
-import { checkUnsigned, loadSession, type SessionName, storeSignature } from './session-store.ts'
+import { checkUnsigned, loadSession, loadSingle, type SessionName, storeSignature } from './session-store.ts'
 import type { PairName, Stores } from '../stores.ts'
 
 /** What one online step needs. Nothing in it comes from the device but `share`. */
@@ -40,7 +40,7 @@ export type Signed = { readonly digest: Uint8Array; readonly signature: Uint8Arr
  * Source: docs/spec/flows.md 5.3, storage.md 6.2.
  */
 export async function completeSession(stores: Stores, complete: CompleteSignature, asked: Completion): Promise<Signed> {
-  const session = await loadSession(stores, asked)
+  const session = await loadSingle(stores, asked)
   if (session.signature) return { digest: session.digest, signature: session.signature }
   const share = shareOf(asked)
   checkUnsigned(session, stores.now())
