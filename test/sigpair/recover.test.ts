@@ -102,7 +102,7 @@ describe('a lost device', () => {
     await expect(dialPresign(sigpair, wallet)).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
   })
 
-  test('cannot be used to confirm, nor can another stage be passed off as the restore’s', async () => {
+  test('L9 cannot be used to confirm, nor can another stage be passed off as the restore’s', async () => {
     const { wallet, survivor } = await deviceLost()
     const { restoreId } = await askRestore(sigpair, survivor, 'device-lost')
     const staged = await stageRecover(sigpair, survivor, restoreId)
