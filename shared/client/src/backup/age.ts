@@ -1,4 +1,4 @@
-import { Decrypter, Encrypter } from 'age-encryption'
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import type { ShareSealer } from './device-share.ts'
 import { TandemError } from '../errors.ts'
 
@@ -19,6 +19,12 @@ const MAX_FILE_BYTES = 16_384
 
 /** Below this a passphrase is found by trying. */
 const MIN_PASSPHRASE = 10
+
+/** A fresh key pair of age. @returns `AGE-SECRET-KEY-1…`, kept offline, and `age1…`, which is public */
+export async function createAgeIdentity(): Promise<{ readonly identity: string; readonly recipient: string }> {
+  const identity = await generateX25519Identity()
+  return { identity, recipient: await identityToRecipient(identity) }
+}
 
 /**
  * Seals a backup into an age file.

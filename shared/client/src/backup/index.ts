@@ -1,4 +1,4 @@
-export { type AgeKey, type AgeLock, openAgeFile, sealWithAge } from './age.ts'
+export { type AgeKey, type AgeLock, createAgeIdentity, openAgeFile, sealWithAge } from './age.ts'
 export { deviceShareContent, readDeviceShareContent, type ShareSealer } from './device-share.ts'
 export { createRecoveryKit, type RecoveryKit } from './recovery-kit.ts'
 export { openSigpairBackup, type SealedHalf, shareOfSigpair, verificationHashOf } from './sigpair-share.ts'

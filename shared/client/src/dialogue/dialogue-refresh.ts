@@ -84,11 +84,9 @@ export async function refreshOnDevice(dialogue: Dialogue, run: RefreshRun): Prom
 
 /** What is encrypted to a key that is not the owner's opens for somebody else, and for the owner never. */
 function requireNamed(named: readonly string[], recoveryKey: string): void {
-  if (named.includes(recoveryKey.toLowerCase())) return // check L13
-  throw new TandemError(
-    'ANSWER_REFUSED',
-    'Sigpair backs up to a recovery key that was not named on this device; name it if it is yours.',
-  )
+  const isNamed = named.includes(recoveryKey.toLowerCase())
+  const foreign = 'Sigpair backs up to a recovery key that was not named on this device; name it if it is yours.'
+  if (!isNamed) throw new TandemError('ANSWER_REFUSED', foreign) // check L13
 }
 
 async function receiveBackup(

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { fromBase64url, fromHex, toHex } from '@tandem/wire'
+import { RecoverError } from './errors.ts'
+
+/** Longer than any of our files; what is larger was given by mistake. */
+const MAX_BYTES = 1_000_000
+
+const PVE_BYTES = 16_528
+
+/** Sigpair's backup, with what its file says of itself. */
+export type SigpairFile = {
+  readonly encryptedData: Uint8Array
+  /** of the API's JSON; the bytes alone say nothing */
+  readonly says: { readonly epoch?: number; readonly verificationHash?: string; readonly encryptionKey?: string }
+}
+
+export async function readBytes(path: string, what: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw input(`${what} cannot be read: ${path}`, cause)
+  })
+  if (bytes.length > MAX_BYTES) throw input(`${what} is far too long: ${path}`)
+  return Uint8Array.from(bytes)
+}
+
+/** As the API answers it, as text of its `encryptedData`, or as bytes. */
+export async function readSigpairFile(path: string): Promise<SigpairFile> {
+  const bytes = await readBytes(path, 'Sigpair’s backup')
+  if (bytes.length === PVE_BYTES) return { encryptedData: bytes, says: {} }
+  const text = Buffer.from(bytes).toString().trim()
+  if (!text.startsWith('{')) return { encryptedData: decoded(text), says: {} }
+  const { encryptedData, epoch, verificationHash, encryptionKey } = jsonOf(text)
+  return {
+    encryptedData: decoded(encryptedData),
+    says: {
+      ...(typeof epoch === 'number' ? { epoch } : {}),
+      ...(typeof verificationHash === 'string' ? { verificationHash: verificationHash.toLowerCase() } : {}),
+      ...(typeof encryptionKey === 'string' ? { encryptionKey: encryptionKey.toLowerCase() } : {}),
+    },
+  }
+}
+
+/** 32 bytes, or 64 hex digits with or without 0x. The caller overwrites them. */
+export async function readRecoveryKey(path: string): Promise<Uint8Array> {
+  const bytes = await readBytes(path, 'The recovery key')
+  if (bytes.length === 32) return bytes
+  const text = Buffer.from(bytes).toString().trim()
+  const hex = /^(?:0x)?([0-9a-fA-F]{64})$/.exec(text)?.[1]
+  if (hex === undefined) throw input('The recovery key is neither 32 bytes nor 64 hex digits.')
+  return fromHex(`0x${hex}`)
+}
+
+/** The first line of a file that holds a secret. */
+export async function readFirstLine(path: string, what: string): Promise<string> {
+  const [line = ''] = Buffer.from(await readBytes(path, what))
+    .toString()
+    .split(/\r?\n/)
+  if (line === '') throw input(`${what} is empty: ${path}`)
+  return line
+}
+
+/** Asks on the terminal; what is typed is not shown. */
+export async function askHidden(question: string): Promise<string> {
+  if (!process.stdin.isTTY) throw input('Nobody is at the terminal to type a secret: name a file that holds it.')
+  process.stderr.write(question)
+  const silent = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done()
+    },
+  })
+  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true })
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      terminal.question('', resolve)
+      terminal.once('close', () => {
+        reject(input('Nothing was typed.'))
+      })
+    })
+  } finally {
+    terminal.close()
+    process.stderr.write('\n')
+  }
+}
+
+/** What two people compare on their screens. */
+export function sameText(a: Uint8Array | string, b: string): boolean {
+  return (typeof a === 'string' ? a : toHex(a)).toLowerCase() === b.toLowerCase()
+}
+
+function jsonOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch (cause) {
+    throw input('Sigpair’s backup looks like JSON and is none: the file is damaged.', cause)
+  }
+}
+
+function decoded(text: unknown): Uint8Array {
+  const isText = typeof text === 'string' && /^[A-Za-z0-9_-]+$/.test(text)
+  const bytes = isText ? fromBase64url(text) : new Uint8Array()
+  if (bytes.length !== PVE_BYTES) throw input(`Sigpair’s backup is damaged: ${PVE_BYTES} bytes are expected.`)
+  return bytes
+}
+
+function input(message: string, cause?: unknown): RecoverError {
+  return new RecoverError('input', message, cause)
+}
