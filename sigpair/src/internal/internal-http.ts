@@ -2,22 +2,12 @@ import type { Backend } from '@tandem/ecdsa'
 import type { Rng } from '@tandem/rounds'
 import { type Incoming, type Route, route } from '@tandem/service'
 import {
-  cancelSessionRequest,
-  cancelSessionResponse,
   cloudPublicKeyResponse,
   type CommitKeyRequest,
   commitKeyRequest,
   commitKeyResponse,
-  completeSessionRequest,
-  completeSessionResponse,
   keyIdField,
   keyStatusResponse,
-  type PrepareSessionRequest,
-  prepareSessionRequest,
-  prepareSessionResponse,
-  proveSessionRequest,
-  proveSessionResponse,
-  sessionIdField,
   toHex,
   WireError,
 } from '@tandem/wire'
@@ -36,14 +26,11 @@ import { readKey } from '../keys/key-status.ts'
 import type { Kms } from '../seal/kms.ts'
 import type { PolicyDeps } from '../policy/policy-change.ts'
 import { policyRoutes } from '../policy/policy-http.ts'
-import type { SessionRecord } from '../records.ts'
 import { batchRoutes } from '../sign/batch-http.ts'
-import { cancelSession } from '../sign/cancel-session.ts'
-import { proveSession } from '../sign/prove-session.ts'
 import { stageRoutes } from './stage-routes.ts'
 import { keyCareRoutes } from './key-routes.ts'
-import { prepareSession } from '../sign/session-store.ts'
-import { type CompleteSignature, type Completion, completeSession } from '../sign/sign-session.ts'
+import { sessionRoutes } from '../sign/session-http.ts'
+import type { CompleteSignature } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
 
 export type InternalDeps = PolicyDeps & {
@@ -125,78 +112,12 @@ function keyRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
   ]
 }
 
-function sessionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
-  return [
-    route({
-      method: 'POST',
-      path: '/internal/sessions',
-      caller,
-      body: prepareSessionRequest,
-      response: prepareSessionResponse,
-      handle: async (call) => ({
-        status: 200,
-        body: await prepareAndTell(deps, call.caller, call.body),
-      }),
-    }),
-    route({
-      method: 'POST',
-      path: '/internal/sessions/:sessionId/complete',
-      caller,
-      params: z.strictObject({ sessionId: sessionIdField }),
-      body: completeSessionRequest,
-      response: completeSessionResponse,
-      handle: async ({ caller: owner, params, body }) => ({
-        status: 200,
-        body: await completeAndTell(deps, { ...body, ...params, owner }),
-      }),
-    }),
-    route({
-      method: 'POST',
-      path: '/internal/sessions/:sessionId/prove',
-      caller,
-      params: z.strictObject({ sessionId: sessionIdField }),
-      body: proveSessionRequest,
-      response: proveSessionResponse,
-      handle: async ({ caller: owner, params, body: { keyId } }) => {
-        await proveSession(deps.stores, { keyId, ...params, owner })
-        return { status: 200, body: {} }
-      },
-    }),
-    route({
-      method: 'POST',
-      path: '/internal/sessions/:sessionId/cancel',
-      caller,
-      params: z.strictObject({ sessionId: sessionIdField }),
-      body: cancelSessionRequest,
-      response: cancelSessionResponse,
-      handle: async ({ caller: owner, params, body: { keyId } }) => {
-        const cancel = async () => cancelSession(deps.stores, { keyId, ...params, owner })
-        await auditDenied(deps.stores, { method: 'sign.cancel', keyId, owner }, cancel)
-        return { status: 200, body: {} }
-      },
-    }),
-  ]
-}
-
 /** Everything that is asked for and refused leaves a line too. Spec: audit 1.4. */
 async function commitAndTell({ stores, backend, identity }: InternalDeps, owner: string, request: CommitKeyRequest) {
   const { keyId } = request.body.clientShare
   const commit = async () => commitKey(stores, { backend, identity }, owner, request)
   const committed = await auditDenied(stores, { method: 'keygen.commit', keyId, owner }, commit)
   return { ...committed, audit: await signedHead({ stores, identity: identity.identity }, keyId) }
-}
-
-async function prepareAndTell({ stores, backend, rng }: InternalDeps, owner: string, request: PrepareSessionRequest) {
-  const prepare = async () => prepareSession(stores, { backend, rng }, owner, request)
-  return preparedOf(await auditDenied(stores, { method: 'sign.prepare', keyId: request.keyId, owner }, prepare))
-}
-
-async function completeAndTell({ stores, complete, identity }: InternalDeps, asked: Completion) {
-  const { keyId, owner } = asked
-  const attempt = { method: 'sign.complete' as const, keyId, owner }
-  const { digest, signature } = await auditDenied(stores, attempt, async () => completeSession(stores, complete, asked))
-  const audit = await signedHead({ stores, identity: identity.identity }, keyId)
-  return { digest: toHex(digest), signature: toHex(signature), audit }
 }
 
 async function describeKey(stores: Stores, keyId: string, owner: string): Promise<z.infer<typeof keyStatusResponse>> {
@@ -211,10 +132,6 @@ async function describeKey(stores: Stores, keyId: string, owner: string): Promis
     device: key.device,
     ...(await careOf(stores, key)),
   }
-}
-
-function preparedOf({ digest, rhoS, expiresAt }: SessionRecord): z.infer<typeof prepareSessionResponse> {
-  return { digest: toHex(digest), rhoS: toHex(rhoS), expiresAt: Math.floor(expiresAt / 1000) }
 }
 
 /** For `GET /health/ready`: both databases and KMS answer. */

@@ -9,7 +9,7 @@ import { loadSingle, type SessionName } from './session-store.ts'
  *
  * @throws {WireError} `NOT_FOUND`; `SESSION_CONSUMED` for one that is signed
  *
- * Source: docs/spec/storage.md 6.4.
+ * Source: docs/spec/storage.md 6.5.
  */
 export async function cancelSession(stores: Stores, asked: SessionName): Promise<void> {
   const { sessionId, keyId, owner } = await loadSingle(stores, asked)
