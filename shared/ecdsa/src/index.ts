@@ -52,6 +52,7 @@ export {
 } from './signing/online.ts'
 export { type OpenPair, openPair } from './pair.ts'
 export { presign } from './signing/presign.ts'
+export { rehearsalQuorums } from './signing/rehearsal.ts'
 export { decodePresignature, encodePresignature, type NonceShare, type Presignature } from './signing/presignature.ts'
 export { type InteractiveSession, sign } from './signing/sign.ts'
 export {

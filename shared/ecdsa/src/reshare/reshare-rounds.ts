@@ -6,6 +6,7 @@ import { offerPairing, type PairingReply, replyPairing } from '../staging/pairin
 import { certify, confirm, pairing, withEach } from '../staging/staging-finish.ts'
 import { type ByParty, inOrder, mapEach, withOwn } from '../staging/staging-messages.ts'
 import { STAGING_LABELS } from '../staging/staging-session.ts'
+import { partOf } from './reshare-dealing.ts'
 import {
   isNew,
   parseRound1,
@@ -27,7 +28,6 @@ import {
   ownPart,
   verifyDealt,
 } from './reshare-shares.ts'
-import { partOf } from './reshare-dealing.ts'
 
 /** What a participant has of a reshare. One that leaves has no share, and knows what the certificate must be about. */
 export type ReshareResult =
@@ -102,7 +102,7 @@ function dealtTo(
   return own ? withOwn(dealt, place, { published: own.published, part: ownPart(session, own) }) : dealt
 }
 
-/** 1.1 It is the ssid of the new shares. What a place does not commit to is empty. */
+/** 2.1 It is the ssid of the new shares. What a place does not commit to is empty. */
 function rsidOf({ backend, sid }: ReshareSession, round1: ByParty<Pick<ReshareRound1, 'nonce' | 'com'>>): SessionId {
   const views = inOrder(round1, ({ nonce, com }) => [nonce, com]).flat()
   return sessionId(TH(backend, STAGING_LABELS.reshare.ssid, sid, ...views))

@@ -11,7 +11,7 @@ import type { ByParty } from '../staging/staging-messages.ts'
 import { constantOf, type Dealing, deal, imageOf, partOf, publish } from './reshare-dealing.ts'
 import type { ReshareSession } from './reshare-session.ts'
 
-// What dealers send, how it is checked, and what it adds up to. Source: docs/spec/reshare.md, sections 2 and 3.
+// What dealers send, how it is checked, and what it adds up to. Source: docs/spec/reshare.md, section 2.
 
 /** What one dealer published, 33 bytes each, and what it dealt us alone if we join: f_i(self), 32 bytes. */
 export type Dealt = { readonly published: readonly Uint8Array[]; readonly part: Uint8Array | null }
@@ -55,7 +55,7 @@ export function ownPart({ next, self, secrets }: ReshareSession, { dealing }: Ow
   return part
 }
 
-/** 2.1 @throws {ProtocolAbort} names every dealer that lied, by its place, not only the first */
+/** 2.2 @throws {ProtocolAbort} names every dealer that lied, by its place, not only the first */
 export function verifyDealt(session: ReshareSession, coms: ByParty<Uint8Array>, dealt: ByParty<Dealt>): void {
   const { backend, dealerAt } = session
   const liars = (holds: (dealt: Dealt, dealer: PartyIndex, place: PartyIndex) => boolean) =>
@@ -75,7 +75,7 @@ export function verifyDealt(session: ReshareSession, coms: ByParty<Uint8Array>, 
   if (dealtElse.length > 0) throw new ProtocolAbort('BAD_SHARE', 2, dealtElse) // check K7 L8
 }
 
-/** 2.2 What every participant, also one that leaves, can compute of the new key. @throws {ProtocolAbort} UNATTRIBUTED */
+/** 2.3 What every participant, also one that leaves, can compute of the new key. @throws {ProtocolAbort} UNATTRIBUTED */
 export function nextKeyOf(session: ReshareSession, rsid: SessionId, dealt: ByParty<Dealt>): NextKey {
   const { backend, statement, next, dealers, dealerAt } = session
   const byDealer = new Map([...dealt].map(([place, { published }]) => [dealerAt.get(place)!, published]))
@@ -95,7 +95,7 @@ export function nextKeyOf(session: ReshareSession, rsid: SessionId, dealt: ByPar
   return { ssid: rsid, publicShares, conf }
 }
 
-/** s′_j = Σ f_i(j). @throws {ProtocolAbort} `UNATTRIBUTED` if it is no share of the same key */
+/** 2.3 s′_j = Σ f_i(j). @throws {ProtocolAbort} `UNATTRIBUTED` if it is no share of the same key */
 export function nextShareOf(session: ReshareSession, self: PartyIndex, key: NextKey, dealt: ByParty<Dealt>): KeyShare {
   const { backend, statement, next, secrets } = session
   const { keyId, publicKey, chainCode } = statement
