@@ -4,6 +4,7 @@ import { rpc } from '../../functions/src/ports/rpc.ts'
 import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
 import { readKey } from '../../sigpair/src/keys/key-status.ts'
 import { policyAt, policyText } from '../../sigpair/src/policy/policy-store.ts'
+import { batchReleaseAt } from '../../sigpair/src/sign/batch-records.ts'
 import { pairAt, presignatureAt } from '../../sigpair/src/stores.ts'
 import { type Market, openMarket } from '../helpers/market.ts'
 import { ask, freePort, platformWith, startTestStack, type TestStack } from '../helpers/stack.ts'
@@ -182,3 +183,39 @@ test('a chain that refuses one stops the batch there, and the app hears which', 
   expect((await sent.wait()).operations.map(({ status }) => status)).toEqual(['mined', 'mined'])
   await eve.close()
 }, 60_000)
+
+test('Sigpair is killed when it has released a batch: nothing of it is paid twice, and the next one works', async () => {
+  const { presignatures } = stack.stores
+  let killed: Promise<void> | undefined
+  const killWhenReleased = async (keyId: string, batchId: string) => {
+    for (let i = 0; i < 5_000; i++) {
+      if ((await presignatures.get(batchReleaseAt(keyId, batchId))) !== undefined)
+        return stack.service('sigpair').kill()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+  let keyId = ''
+  const platform = platformWith(async (url, request, pass) => {
+    if (killed === undefined && url.endsWith('/batch-sign')) {
+      const { batchId } = JSON.parse(request.body ?? '') as { batchId: string }
+      killed = killWhenReleased(keyId, batchId).then(async () => stack.service('sigpair').start())
+    }
+    return pass(url, request)
+  })
+  const frank = deviceOf('frank', { platform })
+  const own = await rich(frank)
+  keyId = own.keyId
+  const before = await stack.chain.balance(SHOP)
+  const batch = { chainId: stack.chainId, operations: Array.from({ length: 30 }, () => pay(1n)) }
+  const first = await frank.sendBatch(own, batch).then(
+    async (sent) => (await sent.wait()).operations.length,
+    () => 0,
+  )
+  await killed
+  await frank.settleBatches()
+
+  const next = await frank.sendBatch(own, batch)
+  expect((await next.wait()).operations.map(({ status }) => status)).toEqual(Array(30).fill('mined'))
+  expect((await stack.chain.balance(SHOP)) - before).toBe(BigInt(first + 30))
+  await frank.close()
+}, 90_000)
