@@ -63,6 +63,15 @@ const fate = async (of = next, owner = OWNER) => readStage(world.stores, deps(),
 const verified = (signature: string, message: Uint8Array) =>
   ed25519.verify(fromHex(signature), message, identity.identity.publicKey)
 
+/** As the restore endpoint leaves it. */
+async function askRestore({ device }: Pick<TestKey, 'device'>): Promise<void> {
+  const { parties } = world.stores
+  const doc = (await parties.get(keyAt(key.keyId)))!
+  const times = { requestedAt: 0, notBefore: 0, expiresAt: world.clock.now + 1 }
+  const restore = { restoreId: 'rst_x', reason: 'device-lost' as const, device, ...times }
+  await parties.update(keyAt(key.keyId), { ...doc.data, restore }, { ifVersion: doc.version })
+}
+
 describe('a rotation', () => {
   test('answers a receipt and a record under Sigpair’s identity, and the same to every repetition', async () => {
     await stageNext(world, next)
@@ -169,22 +178,20 @@ describe('a rotation', () => {
 
   test('L9 by the enrolled device does not put in force what a restore has staged', async () => {
     const thief = testKey(world.rng.fork('thief'))
-    const restore = { restoreId: 'rst_x', reason: 'device-lost' as const, device: thief.device }
-    const doc = await world.stores.parties.get(keyAt(key.keyId))
-    const times = { requestedAt: 0, notBefore: 0, expiresAt: world.clock.now + 1 }
-    await world.stores.parties.update(
-      keyAt(key.keyId),
-      { ...doc!.data, restore: { ...restore, ...times } },
-      { ifVersion: doc!.version },
-    )
+    await askRestore(thief)
     await beginNext(world, next, { device: thief.device, restoreId: 'rst_x' })
     await stage(world, next)
-    await completeStage(world.stores, nameOf(next), [
-      acknowledgeNext({ ...next, sign: thief.sign }),
-      new Uint8Array(64),
-    ])
+    const ack = acknowledgeNext({ ...next, sign: thief.sign })
+    await completeStage(world.stores, nameOf(next), [ack, new Uint8Array(64)])
     await expect(rotate()).rejects.toMatchObject({ code: 'EPOCH_MISMATCH' })
     expect((await record()).current?.epoch).toBe(0)
+  })
+
+  test('ends a restore that waits: what it has proven is a dead share', async () => {
+    await askRestore(testKey(world.rng.fork('other')))
+    await stageNext(world, next)
+    await rotate()
+    expect(await record()).toMatchObject({ restore: null, current: { epoch: 1 } })
   })
 
   test('L3 is staged beside the epoch in force, when its dialogue is asked for and when it begins', async () => {

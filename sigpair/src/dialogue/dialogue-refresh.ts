@@ -7,7 +7,7 @@ import type { AbortFacts, RefreshJob } from '../compute/port-messages.ts'
 import { sha2 } from '../crypto/hash.ts'
 import { openShare } from '../keys/epoch-key.ts'
 import { poison, strike } from '../keys/pair-store.ts'
-import { beginEpoch, type NewEpoch, refreshable } from '../keys/stage-begin.ts'
+import { beginEpoch, type BegunEpoch, type NewEpoch, refreshable } from '../keys/stage-begin.ts'
 import { abortOpened } from '../keys/stage-fate.ts'
 import { backUpStaged, completeStage, type StageName } from '../keys/stage-store.ts'
 import type { Open, Operation, OperationDeps } from './operation.ts'
@@ -40,42 +40,59 @@ export async function openNewEpoch(
   asked: NewEpoch,
   share: Uint8Array | 'from the device',
 ): Promise<Operation> {
-  const { stores, identity } = deps
-  const { keyId } = asked.key
   const held = typeof share === 'string' ? [] : [share]
   try {
-    const begun = await beginEpoch(stores, deps.rng, asked)
-    const { stageId, recoveryKey } = begun
-    const name = { keyId, stageId, epoch: asked.current.epoch + 1 }
-    const { record, ssid } = recordStage(stores, keyId, stageId)
-    const jobFor = (bytes: Uint8Array): RefreshJob & { readonly roundMs: number } => ({
-      op: 'refresh',
-      share: bytes,
-      identities: [fromHex(asked.device.identity), identity.identity.publicKey],
-      identityKey: identity.identity.key,
-      stageId: sessionId(stageId),
-      recoveryKey: recoveryKey === null ? null : fromHex(recoveryKey),
-      roundMs: deps.roundMs,
-    })
+    const begun = await beginEpoch(deps.stores, deps.rng, asked)
+    const jobFor = (bytes: Uint8Array) => jobOf(deps, asked, begun, bytes)
     return {
-      answer: { stageId: toHex(stageId), ...(recoveryKey === null ? {} : { recoveryKey }) },
+      ...staging(deps, asked, begun),
       job: typeof share === 'string' ? (opened) => jobFor(restoredShare(deps, asked, opened)) : jobFor(share),
-      record: async (entry) => {
-        if (entry.entry !== 'backup' || recoveryKey === null) return record(entry)
-        await backUpStaged(stores, name, { recoveryKey, ciphertext: entry.bytes })
-      },
-      finish: async (certificate) => {
-        await completeStage(stores, name, certificate)
-        return {}
-      },
-      aborted: async (abort) => {
-        await settle(deps, asked, { name, staged: ssid(), abort })
-      },
       end: () => erase(...held),
     }
   } catch (error) {
     erase(...held)
     throw error
+  }
+}
+
+function jobOf(
+  { identity, roundMs }: OperationDeps,
+  { device }: NewEpoch,
+  { stageId, recoveryKey }: BegunEpoch,
+  share: Uint8Array,
+): RefreshJob & { readonly roundMs: number } {
+  return {
+    op: 'refresh',
+    share,
+    identities: [fromHex(device.identity), identity.identity.publicKey],
+    identityKey: identity.identity.key,
+    stageId: sessionId(stageId),
+    recoveryKey: recoveryKey === null ? null : fromHex(recoveryKey),
+    roundMs,
+  }
+}
+
+/** What of the dialogue becomes durable, and when. */
+function staging(
+  deps: OperationDeps,
+  asked: NewEpoch,
+  { stageId, recoveryKey }: BegunEpoch,
+): Omit<Operation, 'job' | 'end'> {
+  const { stores } = deps
+  const { keyId } = asked.key
+  const name = { keyId, stageId, epoch: asked.current.epoch + 1 }
+  const { record, ssid } = recordStage(stores, keyId, stageId)
+  return {
+    answer: { stageId: toHex(stageId), ...(recoveryKey === null ? {} : { recoveryKey }) },
+    record: async (entry) => {
+      if (entry.entry !== 'backup' || recoveryKey === null) return record(entry)
+      await backUpStaged(stores, name, { recoveryKey, ciphertext: entry.bytes })
+    },
+    finish: async (certificate) => {
+      await completeStage(stores, name, certificate)
+      return {}
+    },
+    aborted: async (abort) => settle(deps, asked, { name, staged: ssid(), abort }),
   }
 }
 

@@ -49,7 +49,10 @@ export function link(socket: DeviceSocket, channel: SecureChannel): Link {
   }
   const hear = async () => {
     try {
-      return heard(decodeFrame(channel.open(await socket.next())))
+      const plain = channel.open(await socket.next())
+      const said = heard(decodeFrame(plain))
+      if (said.said === 'share') plain.fill(0)
+      return said
     } catch (cause) {
       broken = true
       throw cause

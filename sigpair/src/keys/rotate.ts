@@ -152,9 +152,10 @@ function refusal({ status, begun }: KeyRecord, answer: Fate | NotYet): WireError
 
 /** All of the next record but what the rules decide. */
 function successorOf(record: KeyRecord, { reason, restoreId }: Commit, now: number): KeyRecord {
-  const next = { ...record, opened: null, uses: record.uses + 1 }
+  // A restore that waits has proven a share that is dead now: its owner must be free to ask anew.
+  const next = { ...record, opened: null, restore: null, uses: record.uses + 1 }
   // What the lost device asked for is void with it.
-  if (restoreId !== null) return { ...next, device: record.opened?.device ?? record.device, restore: null, exports: [] }
+  if (restoreId !== null) return { ...next, device: record.opened?.device ?? record.device, exports: [] }
   if (reason !== 'repair') return next
   const repairs = record.repairs.filter((at) => at > now - limits.REPAIR_WINDOW_MS)
   if (repairs.length < limits.MAX_REPAIRS) return { ...next, repairs: [...repairs, now] }

@@ -1,5 +1,7 @@
 import { toWireError } from '@tandem/service'
+import { type Doc, isStoreError, type Version } from '@tandem/store'
 import { limits } from '@tandem/wire'
+import { sameBytes } from '../crypto/hash.ts'
 import { abortOpened } from './stage-fate.ts'
 import type { OpenStageRecord } from '../records.ts'
 import { keyAt, OPEN_STAGES, openStageAt, type Stores } from '../stores.ts'
@@ -22,19 +24,21 @@ export async function abortOldStages(stores: Databases): Promise<number> {
     const page = { limit: PAGE, ...(after === undefined ? {} : { after }) }
     const { docs, next } = await stores.parties.list<OpenStageRecord>(OPEN_STAGES, page)
     const old = docs.filter(({ data }) => stores.now() >= data.openedAt + limits.PENDING_MS)
-    for (const { data } of old) left += (await abortOld(stores, data)) ? 0 : 1
+    for (const one of old) left += (await abortOld(stores, one)) ? 0 : 1
     if (next === undefined) return left
     after = next
   }
 }
 
-async function abortOld(stores: Databases, { keyId, stageId }: OpenStageRecord): Promise<boolean> {
-  const key = await stores.parties.get(keyAt(keyId))
-  if (!key) {
-    await stores.parties.delete(openStageAt(keyId))
-    return true
-  }
-  const epoch = (key.data.current?.epoch ?? -1) + 1
+/** @returns whether nothing is left to do */
+async function abortOld(
+  stores: Databases,
+  { data: { keyId, stageId }, version }: Doc<OpenStageRecord>,
+): Promise<boolean> {
+  const key = (await stores.parties.get(keyAt(keyId)))?.data
+  const open = key?.stage?.held.stageId ?? key?.begun
+  if (!open || !sameBytes(open, stageId)) return forget(stores, keyId, version)
+  const epoch = (key?.current?.epoch ?? -1) + 1
   try {
     await abortOpened(stores, { keyId, stageId, epoch }, { reason: 'too old' })
     return true
@@ -42,4 +46,14 @@ async function abortOld(stores: Databases, { keyId, stageId }: OpenStageRecord):
     if (toWireError(error).code !== 'KEY_FROZEN') throw error
     return false
   }
+}
+
+/** An entry whose stage is gone; if another has begun meanwhile it is that one's. */
+async function forget({ parties }: Databases, keyId: string, ifVersion: Version): Promise<boolean> {
+  try {
+    await parties.delete(openStageAt(keyId), { ifVersion })
+  } catch (error) {
+    if (!isStoreError(error, 'CONFLICT')) throw error
+  }
+  return true
 }

@@ -134,7 +134,7 @@ export async function completeStage(
 export type MadeBackup = { readonly recoveryKey: string; readonly ciphertext: Uint8Array }
 
 /**
- * The new backup of Sigpair's share exists; the owner's commit must confirm its hash. Repeatable.
+ * The new backup of Sigpair's share exists; the owner's commit must confirm its hash. Once for a stage.
  *
  * @throws {WireError} `KEY_BUSY` for another stage
  *
