@@ -5,7 +5,7 @@ import { type FaultWorld, startFaultWorld } from './world.ts'
 
 /**
  * `npm run test:faults`: kills either side at every moment of every flow, one after the other, until the flow ends without a
- * death. `--flow`, `--victim`, `--from` and `--only` narrow it down; ends with 1 if anything does not hold.
+ * death: half an hour. `--flow`, `--victim`, `--from` and `--only` narrow it down; ends with 1 if anything does not hold.
  */
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -7,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Moment } from './children/mortal.ts'
 import type { ToDevice } from './children/mortal-device.ts'
 import type { Flow, Prepared } from './flows.ts'
-import { requireDead, requireOnePair, requireWorking } from './require.ts'
+import { requireDead, requireNothingOpen, requireOnePair, requirePresigned, requireWorking } from './require.ts'
 import type { FaultWorld } from './world.ts'
 
 export type Victim = 'sigpair' | 'device'
@@ -39,7 +40,7 @@ const AFTERWARDS_MS = 150
 
 /**
  * Lets one side die at one moment, starts it again, reconciles, and demands exactly one working pair; then does it
- * again, undisturbed, and demands that what was copied from the device before is dead.
+ * again, undisturbed, and demands that what a lost device, or a copy of this one, had before is dead.
  *
  * @throws {Error} saying what does not hold
  */
@@ -47,10 +48,10 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
   const user = `${flow.name}-${victim}-${diesAt}-${run}`.replaceAll(' ', '-')
   const vaultFolder = world.folder(user)
   const before = await world.device(user, vaultFolder)
-  const prepared = await flow.prepare(before)
+  const lost = `${vaultFolder}-lost`
+  const prepared = await flow.prepare(before, async () => world.device(user, lost))
   await before.close()
-  const copy = `${vaultFolder}-copy`
-  await cp(vaultFolder, copy, { recursive: true })
+  if (!existsSync(lost)) await cp(vaultFolder, lost, { recursive: true })
 
   const part = { flow, prepared, user, vaultFolder, diesAt }
   const outcome = await within(victim === 'sigpair' ? sigpairDies(world, part) : deviceDies(world, part))
@@ -61,8 +62,9 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
   await requireWorking(world, device, wallet, user)
   await flow.again?.(device, prepared)
   await requireOnePair(world, vaultFolder, wallet)
-  await requireWorking(world, device, wallet, user)
-  if (prepared.wallet !== undefined) await requireDead(await world.device(user, copy), wallet)
+  await requireNothingOpen(world, wallet)
+  await requirePresigned(device, wallet)
+  if (prepared.wallet !== undefined) await requireDead(await world.device(user, lost), wallet)
   await device.close()
   return outcome
 }
