@@ -1,14 +1,11 @@
-import { defaultPlatform, memoryVault, type TandemClient, type Vault, type Wallet } from '@tandem/client'
+import type { TandemClient, Wallet } from '@tandem/client'
 import type { Policy } from '@tandem/wire'
 import { verifyTypedData } from 'ethers'
 import { URI } from 'otpauth'
-import { openIdentity } from '../../shared/client/src/identity.ts'
-import { signIntent } from '../../shared/client/src/wallet/intent.ts'
 import { startWholeWorld, type WholeWorld } from './real-sigpair.ts'
 import { SHOP } from './world.ts'
 
 let world: WholeWorld
-let vault: Vault
 let client: TandemClient
 let wallet: Wallet
 /** each is good once */
@@ -16,8 +13,7 @@ let codes: string[]
 
 beforeAll(async () => {
   world = await startWholeWorld()
-  vault = memoryVault()
-  client = await world.clientOf('ada', { vault })
+  client = await world.clientOf('ada')
   wallet = await client.createWallet('Savings')
   await world.anvil.fund(wallet.address)
   const totp = URI.parse((await client.enrolSecondFactor()).otpauthUrl)
@@ -33,14 +29,7 @@ afterAll(() => world.close())
 
 const code = (): string => codes.pop()!
 
-async function put(policy: Policy): Promise<void> {
-  const device = openIdentity((await vault.get('identity'))!)
-  const about = { op: 'policy' as const, keyId: wallet.keyId, epoch: 0 }
-  const intent = signIntent(defaultPlatform(), device, about, { policy })
-  const path = `/api/v1/profiles/${wallet.profileId}/policy`
-  const { status } = await world.backend.call('ada', 'PUT', path, { policy, intent, twoFactorCode: code() })
-  expect(status).toBe(200)
-}
+const put = async (policy: Policy) => client.setPolicy(wallet, policy, code())
 
 const pay = async (value: bigint, more: object = {}) =>
   client.sendTransaction(wallet, { to: SHOP, value, chainId: 31337, ...more })
@@ -73,6 +62,16 @@ test('typed data that nobody can read needs it too; a text does not', async () =
   const signature = await client.signTypedData(wallet, order, code())
   expect(verifyTypedData(domain, types, order.message, signature)).toBe(wallet.address)
   expect(await client.signMessage(wallet, 'hello')).toMatch(/^0x/)
+})
+
+test('the policy is read as it was set, and changing it takes a code and empties the stock', async () => {
+  const { version, inForce } = await client.policy(wallet)
+  expect({ version, inForce }).toMatchObject({ version: 1, inForce: [{ messages: 'allow' }] })
+  await client.fillPresignatures(wallet, 2)
+  await expect(client.setPolicy(wallet, inForce[0]!)).rejects.toMatchObject(REQUIRED)
+  expect(client.presignaturesInStock(wallet)).toBe(2)
+  expect(await client.setPolicy(wallet, inForce[0]!, code())).toMatchObject({ version: 2 })
+  expect(client.presignaturesInStock(wallet)).toBe(0)
 })
 
 test('the log says when it was proven', async () => {

@@ -20,6 +20,7 @@ import {
   type EnrolResponse,
   enrolResponse,
   isErrorCode,
+  type PolicyResponse,
   type PrepareTransactionRequest,
   type PrepareTransactionResponse,
   type ProfileResponse,
@@ -27,6 +28,8 @@ import {
   prepareTransactionResponse,
   profileResponse,
   profilesResponse,
+  type PutPolicyRequest,
+  policyResponse,
   type RecoveryCodesResponse,
   recoveryCodesResponse,
   type SignMessageRequest,
@@ -79,6 +82,8 @@ export type Api = KeyApi & {
   executeBatch(batchId: string): Promise<BatchResponse>
   batch(batchId: string): Promise<BatchResponse>
   cancelBatch(batchId: string): Promise<BatchResponse>
+  policy(profileId: string): Promise<PolicyResponse>
+  setPolicy(profileId: string, body: PutPolicyRequest): Promise<PolicyResponse>
   audit(keyId: string, after: number): Promise<AuditPage>
   enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
   confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
@@ -129,6 +134,9 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     executeBatch: async (id) => call('POST', `/api/v1/batch/${encodeURIComponent(id)}/execute`, batchResponse),
     batch: async (id) => call('GET', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
     cancelBatch: async (id) => call('DELETE', `/api/v1/batch/${encodeURIComponent(id)}`, batchResponse),
+    policy: async (id) => call('GET', `/api/v1/profiles/${encodeURIComponent(id)}/policy`, policyResponse),
+    setPolicy: async (id, body) =>
+      call('PUT', `/api/v1/profiles/${encodeURIComponent(id)}/policy`, policyResponse, body),
     audit: async (keyId, after) => call('GET', `/api/v1/audit?keyId=${keyId}&after=${after}&limit=200`, auditPage),
     enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
     confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),

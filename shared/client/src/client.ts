@@ -1,5 +1,13 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
-import type { AuditLine, BatchResponse, EnrolResponse, TransactionResponse, TwoFactorCode } from '@tandem/wire'
+import type {
+  AuditLine,
+  BatchResponse,
+  EnrolResponse,
+  Policy,
+  PolicyResponse,
+  TransactionResponse,
+  TwoFactorCode,
+} from '@tandem/wire'
 import { createApi } from './api.ts'
 import { createKeyOperations, type KeyOperations } from './client-keys.ts'
 import { sendBatch, type SentBatch } from './wallet/batch.ts'
@@ -10,6 +18,7 @@ import { createDevice, type Device } from './device.ts'
 import { readAuditLog } from './wallet/audit-log.ts'
 import { type PaymentRequest, type Sent, sendTransaction } from './wallet/pay.ts'
 import { createPayments, settlePayments } from './wallet/payments.ts'
+import { setPolicy } from './wallet/policy.ts'
 import { childAddress } from './wallet/child-address.ts'
 import { enrolSecondFactor } from './wallet/second-factor.ts'
 import { settleBatches } from './wallet/settle-batch.ts'
@@ -65,6 +74,10 @@ export type TandemClient = KeyOperations & {
   enrolSecondFactor(twoFactorCode?: TwoFactorCode): Promise<EnrolResponse>
   /** puts it in force with a code of the app; returns recovery codes, once */
   confirmSecondFactor(code: string): Promise<string[]>
+  /** what Sigpair signs for this wallet, and what it will */
+  policy(wallet: Wallet): Promise<PolicyResponse>
+  /** changes it: what tightens acts at once, anything else after a delay */
+  setPolicy(wallet: Wallet, policy: Policy | null, code?: TwoFactorCode): Promise<PolicyResponse>
   /** every line of the wallet's audit log, verified to the end this device knows */
   auditLog(wallet: Wallet): Promise<AuditLine[]>
   /** makes presignatures until `target` are in stock; returns how many are */
@@ -134,6 +147,8 @@ export function createTandemClient(options: TandemOptions): TandemClient {
       signing(wallet, async () => signTypedData(device, stock, wallet, request, code)),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
     confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
+    policy: async (wallet) => device.api.policy(wallet.profileId),
+    setPolicy: async (wallet, policy, code) => setPolicy(device, stock, wallet, policy, code),
     auditLog: async (wallet) => readAuditLog(device, heads, wallet),
     fillPresignatures: async (wallet, target) => fillPresignatures(device, stock, wallet.keyId, target),
     presignaturesInStock: (wallet) => stock.size(wallet.keyId),

@@ -36,7 +36,10 @@ async function enrolmentIntent(
   { platform, vault, identity }: Device,
   enrol: EnrolmentKind,
 ): Promise<Intent | undefined> {
-  const wallet = (await loadWallets(vault)).find(({ current }) => current !== null)
+  // Of a wallet that is being restored to this device another one is enrolled still.
+  const wallet = (await loadWallets(vault)).find(
+    ({ current, restoring }) => current !== null && restoring?.reason !== 'device-lost',
+  )
   if (!wallet?.current) return undefined
   const about = { op: '2fa' as const, keyId: wallet.keyId, epoch: wallet.current.epoch }
   return signIntent(platform, await identity(), about, { enrol })
