@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import {
   type Link,
   MAX_BROADCAST_BYTES,
@@ -42,6 +43,8 @@ export type MemoryNetworks = {
   readonly restart: (name: NodeName) => Network
   /** Everything that anybody sends, before anything goes wrong; `to` is undefined for a broadcast. */
   readonly onSent: (hear: (from: NodeName, to: NodeName | undefined, payload: Uint8Array) => void) => () => void
+  /** Resolves when nothing is under way. */
+  readonly quiet: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -125,6 +128,9 @@ function controls(ether: Ether, nodes: Map<NodeName, Network>): Omit<MemoryNetwo
     onSent: (hear) => {
       ether.watchers.add(hear)
       return () => void ether.watchers.delete(hear)
+    },
+    quiet: async () => {
+      while (ether.pumping || ether.timers.size > 0) await turn()
     },
     close: async () => {
       for (const name of ether.names) kill(name)
