@@ -83,7 +83,7 @@ describe('the device’s share', () => {
   })
 
   test('is overwritten where it was handed over to be sealed', async () => {
-    let seen = new Uint8Array()
+    let seen: Uint8Array = new Uint8Array()
     await sealDeviceShare(encoded(), async (content) => {
       seen = content
       return content.slice()

@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 /** What the device makes of it when this is sealed for it, under this epoch. */
 async function exported(secret: Uint8Array, epoch = PAPER_EPOCH) {
-  let recipient = new Uint8Array()
+  let recipient: Uint8Array = new Uint8Array()
   const record = paperRecord(key, { stage: null })
   const { device, vault } = await paperDevice(record, {
     requestExport: async ({ encryptionKey }) => {
