@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { batchRows } from './batch.ts'
 import { coldStartRows } from './cold-start.ts'
 import { cryptoRows } from './crypto.ts'
 import { digits, limited, YARDSTICK } from './limits.ts'
@@ -11,7 +12,7 @@ import { socketRows } from './sockets.ts'
 import { stackRows } from './stack.ts'
 
 /** One function per part of the system; each names its rows. */
-const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows, loadRows, coldStartRows, socketRows]
+const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows, loadRows, batchRows, coldStartRows, socketRows]
 
 const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false }, plot: { type: 'string' }, page: { type: 'string' } },
