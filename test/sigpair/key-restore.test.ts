@@ -2,10 +2,11 @@ import { noble, provePossession } from '@tandem/ecdsa'
 import { keyAt, poison, readKey, type Stores } from '@tandem/sigpair'
 import { fromHex, type Intent, limits, toHex } from '@tandem/wire'
 import { careOf } from '../../sigpair/src/keys/key-care.ts'
+import { changeRecoveryKey } from '../../sigpair/src/keys/recovery-key.ts'
 import { cancelRestore, requestRestore } from '../../sigpair/src/keys/restore.ts'
 import { createDevice, type Device } from '../helpers/device.ts'
 import { deviceKeyOf } from '../helpers/recover.ts'
-import { auditOf, careful, DAY, eventsOf, say, wrongIntents } from './care.ts'
+import { auditOf, careful, DAY, eventsOf, ownerKey, say, wrongIntents } from './care.ts'
 import { OWNER, testKey } from './world.ts'
 
 // Asking for a restore and taking it back; what its dialogue and its commit do is in recover.test.ts.
@@ -155,6 +156,20 @@ test('the enrolled device takes it back, once and for all: its intent does not b
   await expect(cancel(restoreId)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   const replayed = request(device, body, { intent })
   await expect(replayed).rejects.toMatchObject({ code: 'FORBIDDEN', details: 'intent.nonce' })
+})
+
+test('an intent that was used for something else is no repetition', async () => {
+  const { world, key } = care
+  const { restoreId } = await request(newDevice())
+  const nonce = toHex(world.rng(16))
+  const body = { encryptionKey: ownerKey(world.rng).encryptionKey }
+  const used = say(care, { op: 'recovery-key', body, change: { nonce } })
+  const asked = { keyId: key.keyId, owner: OWNER, body, intent: used }
+  await changeRecoveryKey(world.stores, { backend: noble, delayMs: 0 }, asked)
+  const again = say(care, { op: 'restore-cancel', body: { restoreId }, change: { nonce } })
+  await expect(cancel(restoreId, { intent: again })).rejects.toMatchObject({ details: 'intent.nonce' })
+  await cancel(restoreId)
+  await expect(cancel(restoreId, { intent: again })).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
 test('nobody but the enrolled device takes it back, the one that asked included', async () => {

@@ -58,7 +58,7 @@ export type Found = Committed & {
   readonly tx: Transaction
   /** shortly before */
   readonly status: KeyStatus
-  /** the intent was used before, for whatever its `op` says */
+  /** this very operation was done with this intent before */
   readonly spent: boolean
   /** ms since 1970 */
   readonly now: number
@@ -97,7 +97,14 @@ export async function amendKey<T extends object>(
     const unspent = signed && (await readIntent(tx, signed.intent))
     if (signed) requireSigned(signed, key, current)
     const now = stores.now()
-    const found = { tx, key, current, status, spent: unspent?.spent !== undefined, now }
+    const found = {
+      tx,
+      key,
+      current,
+      status,
+      spent: signed !== undefined && unspent?.spent?.data.op === signed.op,
+      now,
+    }
     const { answer, change, metadata, event, also } = await decide(found)
     if (!change) return { answer, next: undefined }
 

@@ -17,8 +17,8 @@ const PAGE = 1000
 
 /**
  * Erases a key in every epoch, by the word of its device, and leaves a tombstone: its id is refused for ever, its audit chain
- * stays. Once the tombstone is durable nothing signs and nothing new is stored; what a crash leaves of the erasure, a
- * repetition or the sweep finishes. Repeatable.
+ * stays. Once the tombstone is durable nothing is begun and nothing new is stored; when this resolves nothing signs. What a crash
+ * leaves of the erasure, a repetition or the sweep finishes. Repeatable.
  *
  * @throws {WireError} `NOT_FOUND`, `KEY_PENDING`, `FORBIDDEN` for a bad intent
  *
