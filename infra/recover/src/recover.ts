@@ -14,7 +14,7 @@ import type { KeyFile, RecoverOptions } from './options.ts'
  * @param print one line for the owner; never a secret
  * @throws {RecoverError} and {TandemError} `BACKUP`, naming the input that is wrong
  *
- * Source: docs/spec/backup.md, section 4.
+ * Source: docs/spec/backup.md, section 5.
  */
 export async function recover(options: RecoverOptions, print: (line: string) => void): Promise<void> {
   const halves = await openHalves(options)

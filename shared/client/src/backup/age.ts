@@ -31,7 +31,7 @@ export async function createAgeIdentity(): Promise<{ readonly identity: string; 
  *
  * @throws {TandemError} `BACKUP` for a passphrase below ten characters or a malformed recipient
  *
- * Source: docs/spec/backup.md, section 3; https://age-encryption.org/v1
+ * Source: docs/spec/backup.md, section 4; https://age-encryption.org/v1
  */
 export function sealWithAge(lock: AgeLock): ShareSealer {
   return async (content) => {

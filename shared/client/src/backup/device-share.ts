@@ -10,7 +10,7 @@ import { TandemError } from '../errors.ts'
  *     4       1      version, 1
  *     5       343    share, as docs/spec/storage.md encodes it
  *
- * Source: docs/spec/backup.md, section 3.
+ * Source: docs/spec/backup.md, section 4.
  */
 const MAGIC = Uint8Array.of(0x54, 0x44, 0x45, 0x56, 1)
 
