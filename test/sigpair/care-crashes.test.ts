@@ -1,14 +1,16 @@
 import { noble } from '@tandem/ecdsa'
-import { keyAt, type Stores } from '@tandem/sigpair'
+import { keyAt, loadIdentity, pairAt, readKey, type Stores } from '@tandem/sigpair'
+import { toHex } from '@tandem/wire'
 import { deliverOutbox } from '../../sigpair/src/audit/audit-outbox.ts'
 import { backUp } from '../../sigpair/src/keys/backup.ts'
 import { cancelExport, confirmExport, prepareExport } from '../../sigpair/src/keys/export.ts'
 import { changeRecoveryKey } from '../../sigpair/src/keys/recovery-key.ts'
-import { cancelRestore, requestRestore } from '../../sigpair/src/keys/restore.ts'
+import { cancelRestore, confirmRestore, requestRestore } from '../../sigpair/src/keys/restore.ts'
 import { createDevice } from '../helpers/device.ts'
 import { deviceKeyOf, restoreProof } from '../helpers/recover.ts'
 import { auditOf, careful, dyingAt, eventsOf, exportKey, ownerKey, renew, say } from './care.ts'
-import { OWNER } from './world.ts'
+import { beginNext, completeNext, nextEpoch } from './epochs.ts'
+import { OWNER, stage, type TestKey } from './world.ts'
 
 // Every operation on a key in force, killed before each of its durable writes and repeated: what it does happens once.
 
@@ -27,8 +29,9 @@ async function prepared(): Promise<string> {
   return (await prepareExport(care.world.stores, { delayMs: 0 }, { ...whose(), body, intent })).exportId
 }
 
-function restoring(): { readonly act: (stores: Stores) => ReturnType<typeof requestRestore> } {
-  const device = createDevice(care.world.rng)
+function restoring(device = createDevice(care.world.rng)): {
+  readonly act: (stores: Stores) => ReturnType<typeof requestRestore>
+} {
   const proof = restoreProof({ share: care.key.shares[0]!, device })
   const body = { reason: 'device-lost' as const, deviceKey: deviceKeyOf(device), proof }
   const intent = say(care, { op: 'restore', body, by: device.sign })
@@ -116,4 +119,77 @@ test.each(OPERATIONS)('$line happens once, whichever write it dies at', async ({
     expect(writes).toBeGreaterThan(2)
     return
   }
+})
+
+/** A restore whose dialogue is over, and what is left to do with it. */
+async function stagedRestore() {
+  const { world, key } = care
+  const device = createDevice(world.rng)
+  const { restoreId } = await restoring(device).act(world.stores)
+  const next = { ...nextEpoch(key, world.rng), device: device.cnf, sign: device.sign }
+  await beginNext(world, next, { restoreId })
+  await stage(world, next)
+  await completeNext(world, next)
+  return { next, restoreId }
+}
+
+const pairOf = async (key: TestKey) => (await care.world.stores.presignatures.get(pairAt(key.pair)))?.data
+const retired = { status: 'RETIRED', setup: null, epochKey: null }
+
+/** Runs it with a death before each of its writes, and once more in full; answers how many writes there are. */
+async function dieAtEach(
+  prepare: () => Promise<{ act: Act; check: (answer: object) => Promise<void> }>,
+): Promise<number> {
+  for (let writes = 0; ; writes++) {
+    await renew(care)
+    const { act, check } = await prepare()
+    const first = await act(dyingAt(care.world.stores, writes)).catch((error: unknown) => error)
+    const again = await act(care.world.instance())
+    if (!(first instanceof Error)) expect(again).toEqual(first)
+    await check(again)
+    if (!(first instanceof Error)) return writes
+  }
+}
+
+test('a restore is put in force once, whichever write its commit dies at, and the old epoch is erased', async () => {
+  const writes = await dieAtEach(async () => {
+    const { world, key } = care
+    const { next, restoreId } = await stagedRestore()
+    const deps = { backend: noble, identity: await loadIdentity(world.stores) }
+    const backups = { sigpair: 'waived', device: 'stored' } as const
+    const body = { restoreId, stageId: toHex(next.stageId), backups }
+    const intent = say(care, { op: 'restore-confirm', body, by: next.sign, change: { epoch: 1 } })
+    return {
+      act: async (stores) => confirmRestore(stores, deps, { ...whose(), body, intent }),
+      check: async (answer) => {
+        expect(answer).toMatchObject({ epoch: 1, rotation: { reason: 'restore' } })
+        const record = (await world.stores.parties.get(keyAt(key.keyId)))?.data
+        expect(record).toMatchObject({ device: next.device, restore: null, stage: null, opened: null })
+        expect(await pairOf(key)).toMatchObject(retired)
+        expect((await readKey(world.stores, key.keyId))?.status).toBe('READY')
+        await deliverOutbox(world.stores)
+        expect((await auditOf(care)).filter(({ methodName }) => methodName === 'key.rotate')).toHaveLength(1)
+      },
+    }
+  })
+  expect(writes).toBeGreaterThan(5)
+})
+
+test('a restore that was staged is taken back once, whichever write dies, and what it staged is erased', async () => {
+  const writes = await dieAtEach(async () => {
+    const { world, key } = care
+    const { next, restoreId } = await stagedRestore()
+    const body = { restoreId }
+    const intent = say(care, { op: 'restore-cancel', body })
+    return {
+      act: async (stores) => cancelRestore(stores, { ...whose(), body, intent }),
+      check: async () => {
+        const record = (await world.stores.parties.get(keyAt(key.keyId)))?.data
+        expect(record).toMatchObject({ device: key.device, restore: null, stage: null, opened: null })
+        expect(await pairOf(next)).toMatchObject(retired)
+        expect((await readKey(world.stores, key.keyId))?.status).toBe('READY')
+      },
+    }
+  })
+  expect(writes).toBeGreaterThan(5)
 })
