@@ -12,6 +12,7 @@ export type Owner = Wallet & {
 
 export async function startOwner(world: World, user: string): Promise<Owner> {
   const { body } = await world.call<EnrolResponse>(user, 'POST', '/api/v1/2fa/enrol', {})
+  if (body.error !== undefined) throw new Error(`${body.error}: ${body.details}`)
   const totp = URI.parse(body.otpauthUrl)
   if (!('period' in totp)) throw new TypeError('no TOTP')
   const confirm = await world.call<RecoveryCodesResponse>(user, 'POST', '/api/v1/2fa/confirm', {

@@ -54,6 +54,16 @@ test('an enrolment shows the secret as URL, text and QR code, and is in force on
   expect(await read('ada')).toEqual({ enabled: true, totp: true, passkeys: [], recoveryCodesLeft: 10 })
 })
 
+test.each([
+  ['long', 'x'.repeat(200)],
+  ['of another script', '漢'.repeat(200)],
+  ['cut in the middle of a character', `a${'💥'.repeat(100)}`],
+])('a user whose name is %s enrols like any other', async (_, user) => {
+  const { status, body } = await ask<EnrolResponse>(user, 'enrol', {})
+  expect({ status, error: body.error }).toEqual({ status: 200, error: undefined })
+  expect((await ask(user, 'confirm', { code: scan(body).code() })).status).toBe(200)
+})
+
 test('a code works once, also at once and at two instances; so does an earlier one after it', async () => {
   const { app } = await enrolled('bea')
   const other = await world.anotherApi()

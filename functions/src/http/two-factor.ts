@@ -62,7 +62,7 @@ export const enrol =
     await deps.factors.change(sub, (enrolment) => {
       return { enrolment: { ...enrolment, pending }, result: undefined, event: { method: 'second-factor.enrol' } }
     })
-    return { ...(await deps.labelOf(secret, subject.slice(0, MAX_ACCOUNT))), expiresAt: Math.floor(until / 1000) }
+    return { ...(await deps.labelOf(secret, subject.slice(0, MAX_ACCOUNT).toWellFormed())), expiresAt: Math.floor(until / 1000) }
   }
 
 /**

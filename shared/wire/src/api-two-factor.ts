@@ -61,8 +61,8 @@ export const enrolResponse = z
     otpauthUrl: z.string().max(1_024),
     /** the secret in base 32, to be typed in */
     secret: z.string().regex(/^[A-Z2-7]{32}$/),
-    /** an SVG as data URI: the same, to be scanned */
-    qrCode: z.string().max(32_768),
+    /** an SVG as data URI: the same, to be scanned; 27 KB, and for the longest name in any script 137 KB */
+    qrCode: z.string().max(163_840),
     /** seconds since 1970: to be confirmed until then */
     expiresAt: z.int(),
   })
