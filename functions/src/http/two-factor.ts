@@ -62,7 +62,8 @@ export const enrol =
     await deps.factors.change(sub, (enrolment) => {
       return { enrolment: { ...enrolment, pending }, result: undefined, event: { method: 'second-factor.enrol' } }
     })
-    return { ...(await deps.labelOf(secret, subject.slice(0, MAX_ACCOUNT).toWellFormed())), expiresAt: Math.floor(until / 1000) }
+    const account = subject.slice(0, MAX_ACCOUNT).toWellFormed()
+    return { ...(await deps.labelOf(secret, account)), expiresAt: Math.floor(until / 1000) }
   }
 
 /**
