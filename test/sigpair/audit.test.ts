@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  cancelBatch,
   createUsable,
   loadIdentity,
   openCheck,
@@ -38,6 +39,7 @@ import { markStale } from '../../sigpair/src/keys/pair-store.ts'
 import { setPolicy } from '../../sigpair/src/policy/policy-change.ts'
 import { cancelSession } from '../../sigpair/src/sign/cancel-session.ts'
 import { proveSession } from '../../sigpair/src/sign/prove-session.ts'
+import { batchOf, prepareHere } from './batches.ts'
 import { dealPresignature } from './deal-presignature.ts'
 import { startKms, type TestKms } from './kms.ts'
 import { preparePayment, signPayment } from './payments.ts'
@@ -117,6 +119,11 @@ const DOINGS: Record<string, () => Promise<unknown>> = {
   'sign.cancel': async () => {
     const { sessionId } = await preparePayment(world, key)
     await cancelSession(world.stores, { sessionId, keyId: key.keyId, owner: OWNER })
+  },
+  'batch.cancel': async () => {
+    const request = batchOf(world, key, [{}])
+    await prepareHere(world, request)
+    await cancelBatch(world.stores, { batchId: request.batchId, keyId: key.keyId, owner: OWNER })
   },
   'sign.prove': async () => {
     const { sessionId } = await preparePayment(world, key)

@@ -130,6 +130,9 @@ test('restore, cancelled and confirmed', async () => {
   await stage(world, next)
   await completeNext(world, next)
   const confirmed = { restoreId, stageId: toHex(next.stageId), backups: { sigpair: 'waived', device: 'stored' } }
+  const wrong = { body: confirmed, intent: say(care, { op: 'delete', body: confirmed }) }
+  expect(await call('key:restore:confirm', wrong, { id: restoreId })).toMatchObject({ status: 403 })
+  expect((await auditOf(care)).at(-1)).toMatchObject({ methodName: 'key.restore-confirm' })
   const said = say(care, { op: 'restore-confirm', body: confirmed, by: device.sign, change: { epoch: 1 } })
   const answer = await call('key:restore:confirm', { body: confirmed, intent: said }, { id: restoreId })
   expect(answer).toMatchObject({ status: 200, body: { epoch: 1, rotation: { reason: 'restore' }, audit: head } })
