@@ -80,7 +80,7 @@ async function encrypt(
 }
 
 /** A backup of this epoch as it is kept. `recoveryKey`: lower-case 0x-hex. */
-export function backupRecord(
+function backupRecord(
   keyId: string,
   { epoch, ssid }: Pick<EpochRecord, 'epoch' | 'ssid'>,
   made: Pick<BackupRecord, 'recoveryKey' | 'ciphertext' | 'createdAt'>,

@@ -207,7 +207,7 @@ function requireDevice({ identity, exchange, certificate }: DeviceKey): DeviceNa
   return { identity: identity.toLowerCase(), exchange: exchange.toLowerCase() }
 }
 
-export function isSameDevice(one: DeviceName, other: DeviceName): boolean {
+function isSameDevice(one: DeviceName, other: DeviceName): boolean {
   return (
     sameBytes(fromHex(one.identity), fromHex(other.identity)) &&
     sameBytes(fromHex(one.exchange), fromHex(other.exchange))
