@@ -17,6 +17,17 @@ afterAll(async () => {
   await stack.stop()
 })
 
+/** A backend that changes one character of Sigpair's backup, and is otherwise itself. */
+const flipInBackup: Parameters<typeof platformWith>[0] = async (url, request, pass) => {
+  const answer = await pass(url, request)
+  if (!url.endsWith('/mpc/backup')) return answer
+  const text = (await answer.text()).replace(
+    /"encryptedData":"(.)/,
+    (_, first) => `"encryptedData":"${first === 'A' ? 'B' : 'A'}`,
+  )
+  return { status: answer.status, text: async () => text }
+}
+
 async function profileOf({ user, wallet }: Owner): Promise<Readonly<Record<string, unknown>>> {
   return (await ask(stack, user, 'GET', `/api/v1/profiles/${wallet.profileId}`)).body
 }
@@ -75,6 +86,10 @@ describe('a wallet that is rotated', () => {
       dk: kit.dk,
     })
     expect(opened).toHaveLength(32)
+
+    const lying = stack.device('alice', { vault, platform: platformWith(flipInBackup) })
+    const asked = { encryptionKey: kit.encryptionKey, twoFactorCode: code() }
+    await expect(lying.backUp(wallet, asked)).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
 
     const save = async (backups: NewBackups) => void kept.push(backups)
     const rotated = await device.rotateKey(wallet, {

@@ -7,7 +7,7 @@ import {
   type Vault,
 } from '@tandem/client'
 import { openAgeFile, sealWithAge } from '@tandem/client/backup'
-import { backupAt } from '@tandem/sigpair'
+import { backupAt, pairAt } from '@tandem/sigpair'
 import { toHex } from '@tandem/wire'
 import { computeAddress, Wallet as EthersWallet } from 'ethers'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
@@ -102,8 +102,14 @@ describe('a device that is lost', () => {
 describe('a Sigpair that lost its share', () => {
   test('gets it back from the owner’s backup, and both get new ones', async () => {
     const owner = await ownerOn(stack, 'bob')
-    const { device, wallet, code } = owner
+    const { device, wallet, code, vault } = owner
     const backup = await device.backUp(wallet, { encryptionKey: kit.encryptionKey, twoFactorCode: code() })
+    const { ssid } = await shareIn(vault, wallet)
+    await stack.stores.presignatures.delete(pairAt({ keyId: wallet.keyId, ssid }))
+    await expect(device.signMessage(wallet, 'half a key')).rejects.toMatchObject({ code: 'KEY_FROZEN' })
+    const hopeless = device.rotateKey(wallet, { backups: 'waived', repair: true, twoFactorCode: code() })
+    await expect(hopeless).rejects.toMatchObject({ code: 'INVALID_KEY_SHARE' })
+
     const restore = await device.restoreServer(wallet, code())
     await expect(device.finishRestore(restore, { backups: 'waived' })).rejects.toMatchObject({ code: 'BACKUP' })
     const wrong = { encryptedData: backup.encryptedData, dk: createRecoveryKit().dk }

@@ -72,6 +72,7 @@ export async function nameRecoveryKey(
   encryptionKey: string,
 ): Promise<void> {
   const named = encryptionKey.toLowerCase()
+  if ((await loadWallet(vault, keyId)).recoveryKeys.includes(named)) return
   await exclusively(keyId, async () => {
     const record = await loadWallet(vault, keyId)
     const others = record.recoveryKeys.filter((one) => one !== named)

@@ -20,7 +20,10 @@ export type NewBackups = {
   readonly device: Uint8Array
 }
 
-/** How the owner backs a new epoch up: `save` resolves when both backups are durable. `waived` is his loss, and he signs it. */
+/**
+ * How the owner backs a new epoch up. `save` resolves when both backups are durable; it may sign with presignatures, but not wait
+ * for a dialogue of the same wallet, which waits for it. `waived` is the owner's loss, and he signs it.
+ */
 export type BackupPlan =
   | 'waived'
   | { readonly seal: ShareSealer; readonly save: (backups: NewBackups) => Promise<void> }

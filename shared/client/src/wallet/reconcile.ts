@@ -25,13 +25,18 @@ export async function settleStage(device: Device, stock: Stock<Presignature>, ke
 /** Sigpair's words for a key that one wallet cannot be settled with, and the others must not wait for. */
 const HOPELESS: readonly TandemError['code'][] = ['NOT_FOUND', 'KEY_DELETED', 'KEY_FROZEN', 'EPOCH_MISMATCH']
 
-/** At the start of the app: every wallet with an open stage. What cannot be settled keeps both its epochs. */
+/**
+ * At the start of the app: every wallet with an open stage. What cannot be settled keeps both its epochs and holds up no other.
+ *
+ * @throws the first failure that another try may mend, after all have been tried
+ */
 export async function settleStages(device: Device, stock: Stock<Presignature>): Promise<void> {
+  const failures: unknown[] = []
   for (const { keyId } of await loadWallets(device.vault)) {
-    await settleStage(device, stock, keyId).catch((error: unknown) => {
-      if (!(error instanceof TandemError) || !HOPELESS.includes(error.code)) throw error
-    })
+    await settleStage(device, stock, keyId).catch((error: unknown) => failures.push(error))
   }
+  const failure = failures.find((error) => !(error instanceof TandemError) || !HOPELESS.includes(error.code))
+  if (failure !== undefined) throw failure
 }
 
 /**
