@@ -1,10 +1,8 @@
 import { loadOrCreateSigningKey } from '@tandem/service'
 import { type EnrolResponse, firstAuditBreak, toHex, type UserAuditPage, type UserAuditProof } from '@tandem/wire'
 import { URI } from 'otpauth'
-import { openSqlite } from '@tandem/store'
 import { problemOf } from '../../infra/local/src/audit-verify.ts'
-import { appendUserAudit, readUserAudit } from '../../functions/src/ports/user-audit.ts'
-import { startWorld, type World } from './world.ts'
+import { profileRequest, startWorld, type World } from './world.ts'
 
 let world: World
 let backendKey: string
@@ -97,18 +95,15 @@ test('a line that is changed, cut off or forged is seen by whoever verifies', as
   expect(verify(theirs)).toMatch('not the one that was signed')
 })
 
-test('lines of one user that race are in one chain', async () => {
-  const store = openSqlite({ path: ':memory:' })
-  const add = async () =>
-    store.transaction(
-      async (tx) => {
-        const tail = await readUserAudit(tx, 'gus')
-        appendUserAudit(tx, tail, 0, { method: 'profile.rename' })
-        return tail.head?.data.seq ?? 0
-      },
-      { maxAttempts: 30 },
-    )
-  const before = await Promise.all([add(), add(), add(), add()])
-  expect(before.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3])
-  await store.close()
+test('wallets that one user creates at once are in one chain', async () => {
+  const other = await world.anotherApi()
+  const create = async (i: number) => {
+    const key = world.keys.addKey(world.issuer.userOf('gus'))
+    return (i % 2 ? world : other).call('gus', 'POST', '/api/v2/profiles', profileRequest(key))
+  }
+  const answers = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(create))
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201))
+  const page = await read('gus')
+  expect(methodsOf(page)).toEqual(answers.map(() => 'profile.create'))
+  expect(verify(page)).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Ref, ref, type Store } from '@tandem/store'
 import { WireError } from '@tandem/wire'
-import { appendUserAudit, readUserAudit } from './user-audit.ts'
+import { appendUserAudit, PATIENT, readUserAudit } from './user-audit.ts'
 
 /** What the backend knows of a wallet: public data only. */
 export type Profile = {
@@ -71,7 +71,7 @@ export function profiles(store: Store, now: () => number): Profiles {
         tx.create(refOf(owner, profileId), profile)
         appendUserAudit(tx, tail, now(), { method: 'profile.create', metadata: { profileId, keyId: profile.keyId } })
         return profile
-      }),
+      }, PATIENT),
     require: find,
     requireByKey: (owner, keyId) => find(owner, profileIdOf(keyId)),
     rename: (owner, profileId, name) =>
@@ -83,7 +83,7 @@ export function profiles(store: Store, now: () => number): Profiles {
         tx.update(refOf(owner, profileId), renamed)
         appendUserAudit(tx, tail, now(), { method: 'profile.rename', metadata: { profileId } })
         return renamed
-      }),
+      }, PATIENT),
     forget: ({ owner, profileId, keyId }) =>
       store.transaction(async (tx) => {
         const saved = await tx.get(refOf(owner, profileId))
@@ -93,7 +93,7 @@ export function profiles(store: Store, now: () => number): Profiles {
         if (deleted) return
         tx.create(deletedAt(owner, profileId), { keyId, deletedAt: now() })
         appendUserAudit(tx, tail, now(), { method: 'profile.delete', metadata: { profileId, keyId } })
-      }),
+      }, PATIENT),
     findDeleted: async (owner, profileId) => (await store.get(deletedAt(owner, profileId)))?.data,
     list: async (owner) => {
       const page = await store.list<Profile>(COLLECTION, { limit: MAX_LISTED, prefix: `${userTag(owner)}:` })

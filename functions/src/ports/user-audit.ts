@@ -46,6 +46,9 @@ export type UserTail = { readonly owner: string; readonly head: Doc<Head> | unde
 
 const LINES = 'user-audit'
 
+/** The head is one hot document per user: for transactions that would not meet but for it. */
+export const PATIENT = { maxAttempts: 32 }
+
 /** A user in a log that is kept: linkable, not readable. */
 const principalOf = (owner: string) => `0x${createHash('sha256').update(owner).digest('hex')}`
 
