@@ -56,7 +56,7 @@ async function after(answers: { readonly asked: StageResponse; readonly abortion
     },
   })
   const stock = createStock<Presignature>(() => 0)
-  stock.put(record.keyId, [{ id: 'one', value: {} as Presignature }])
+  stock.put(record.keyId, [{ id: 'one', value: { epoch: 3 } as Presignature }])
   const failure: unknown = await reconcile(device, stock, record.keyId).catch((error: unknown) => error)
   return { calls, failure, stock: stock.size(record.keyId), held: await loadWallet(vault, record.keyId) }
 }
@@ -115,6 +115,15 @@ test('L3 nothing is signed if the status names another epoch, or none', async ()
 test('a status that Sigpair has not signed names nothing', async () => {
   const asked: StageResponse = { fate: 'unknown', status: status(key.device, 1) }
   expect(await after({ asked })).toMatchObject({ failure: refused, held: record })
+})
+
+test('presignatures of an epoch that is past are forgotten before anything is signed', async () => {
+  const { device } = await paperDevice({ ...record, stage: null }, {})
+  const stock = createStock<Presignature>(() => 0)
+  const made = [2, 3].map((epoch) => ({ id: `of ${epoch}`, value: { epoch } as Presignature }))
+  stock.put(record.keyId, made)
+  await settleStage(device, stock, record.keyId)
+  expect(stock.ids(record.keyId)).toEqual(['of 3'])
 })
 
 test('nobody is asked about a stage that is being made here, or about a wallet without one', async () => {

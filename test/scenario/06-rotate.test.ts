@@ -141,6 +141,16 @@ describe('a wallet that is rotated', () => {
     await expectInForce(owner, 3)
   })
 
+  test('signs from another instance of the app, whose presignatures are of the old epoch', async () => {
+    const { device, wallet, vault, code } = await ownerOn(stack, 'carol')
+    const other = stack.device('carol', { vault })
+    await other.fillPresignatures(wallet, 2)
+    await device.rotateKey(wallet, { backups: 'waived', twoFactorCode: code() })
+    await expectSigns(other, wallet)
+    expect(other.presignaturesInStock(wallet)).toBe(0)
+    await other.close()
+  })
+
   test('is frozen by any session, and a rotation with repair starts it again', async () => {
     const { device, wallet, code } = owner
     expect(await device.freeze(wallet, code())).toMatchObject({ keyStatus: 'FROZEN' })

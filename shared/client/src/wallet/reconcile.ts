@@ -10,7 +10,7 @@ import { withFate } from '../vault/stages.ts'
 import { type DeviceEpoch, loadWallet, loadWallets, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
 
 /**
- * Before an operation on a wallet: an open stage is settled first. One that this very app is making is left alone; until its
+ * Before an operation on a wallet: an open stage is settled first, and presignatures of a past epoch are forgotten. A stage that this very app is making is left alone; until its
  * commit everything goes on in the epoch in force.
  *
  * @throws {TandemError} as {@link reconcile}
@@ -18,6 +18,8 @@ import { type DeviceEpoch, loadWallet, loadWallets, saveWallet, type WalletRecor
 export async function settleStage(device: Device, stock: Stock<Presignature>, keyId: string): Promise<void> {
   if (device.renewing.has(keyId)) return
   const { current, stage } = await loadWallet(device.vault, keyId)
+  // Another instance of the app may have rotated the wallet in the same vault.
+  stock.keep(keyId, ({ epoch }) => epoch === current?.epoch)
   if (current === null || stage === null) return
   await device.exclusively(keyId, async () => reconcile(device, stock, keyId))
 }

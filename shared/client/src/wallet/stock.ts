@@ -10,6 +10,8 @@ export type Stock<T> = {
   take(keyId: string): T | undefined
   ids(keyId: string): string[]
   size(keyId: string): number
+  /** forgets those that do not fit */
+  keep(keyId: string, fits: (value: T) => boolean): void
   clear(keyId: string): void
 }
 
@@ -34,6 +36,10 @@ export function createStock<T>(now: () => number): Stock<T> {
     },
     ids: (keyId) => [...fresh(keyId).keys()],
     size: (keyId) => fresh(keyId).size,
+    keep: (keyId, fits) => {
+      const known = fresh(keyId)
+      for (const [id, { value }] of known) if (!fits(value)) known.delete(id)
+    },
     clear: (keyId) => {
       byKey.delete(keyId)
     },
