@@ -298,6 +298,11 @@ describe('a setup no honest party could have', () => {
     refused(JOINS, () => ({ self: null }))
     refused(LEAVES, () => ({ share: key[1]!.share }))
   })
+
+  test('more places than there are indices: 31 who join and two who leave', () => {
+    const identities = Array.from({ length: 31 }, (_, i) => identityOf(100 + i))
+    refused(JOINS, ({ next }) => ({ next: { ...next, identities } }))
+  })
 })
 
 describe('sid binds what the parties must agree on beforehand', () => {
