@@ -21,8 +21,11 @@ export async function sealShare({ sealer }: Stores, name: EpochName, share: Uint
   const key = new Uint8Array(randomBytes(KEY_BYTES))
   try {
     const inner = join(encryptAead(key, aadOf(name), share))
-    const sealed = await sealer.seal({ purpose: 'share', keyId, epoch }, inner)
-    return { share: sealed, epochKey: await sealer.seal({ purpose: 'epoch-key', keyId, epoch }, key) }
+    const [sealed, epochKey] = await Promise.all([
+      sealer.seal({ purpose: 'share', keyId, epoch }, inner),
+      sealer.seal({ purpose: 'epoch-key', keyId, epoch }, key),
+    ])
+    return { share: sealed, epochKey }
   } finally {
     share.fill(0)
     key.fill(0)

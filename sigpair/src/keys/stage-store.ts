@@ -50,8 +50,10 @@ export async function stageKey(stores: Stores, { stageId, share, pairs, certific
   if (!pair || more.length > 0) throw new UsageError('a key of device and Sigpair has one pair')
   const keyId = toHex(share.keyId)
   const { epoch, ssid, conf, publicKey, publicShares, chainCode } = share
-  const setup = await sealedPair(stores, { keyId, epoch }, pair)
-  const { share: half, epochKey } = await sealShare(stores, { keyId, epoch, ssid }, encodeShare(sha2, share))
+  const [setup, { share: half, epochKey }] = await Promise.all([
+    sealedPair(stores, { keyId, epoch }, pair),
+    sealShare(stores, { keyId, epoch, ssid }, encodeShare(sha2, share)),
+  ])
   const held = { epoch, stageId, ssid, conf, publicKey, publicShares, chainCode, certificate, share: half }
 
   await createPair(stores, { keyId, ssid }, { epoch, setup, epochKey })
