@@ -1,12 +1,14 @@
-import { createRecoveryKit, type NewBackups, type Platform } from '@tandem/client'
+import { createRecoveryKit, type NewBackups } from '@tandem/client'
 import { openAgeFile, openSigpairBackup, readDeviceShareContent, sealWithAge } from '@tandem/client/backup'
 import { toHex } from '@tandem/wire'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from '../helpers/backends.ts'
+import { type Break, breakingNetwork } from '../helpers/breaking-network.ts'
 import { expectSigns, type Owner, ownerOn, shareIn } from '../helpers/owner.ts'
 import { ask, platformWith, startTestStack, type TestStack } from '../helpers/stack.ts'
 
 const LOCK = { passphrase: 'correct horse battery staple' }
+const ROTATE = /POST .*rotate-key/
 const kit = createRecoveryKit()
 
 let stack: TestStack
@@ -162,54 +164,57 @@ describe('a wallet that is rotated', () => {
 })
 
 describe('a rotation whose network breaks', () => {
+  const network = breakingNetwork()
   let owner: Owner
   let epoch = 0
-  /** the call that the network breaks at: before it arrives, or before its answer does */
-  let cutAt: { readonly call: RegExp; readonly when: 'before' | 'after' } | undefined
-  /** nothing gets through from then on */
-  let gone = false
-
-  const platform: Platform = platformWith(async (url, request, pass) => {
-    const isHere = cutAt?.call.test(`${request.method} ${url}`) ?? false
-    const isLost = gone
-    gone ||= isHere
-    if (isLost || (isHere && cutAt?.when === 'before')) throw new Error('the network is gone')
-    const answer = await pass(url, request)
-    if (isHere) throw new Error('the network is gone')
-    return answer
-  })
-  const mend = () => {
-    cutAt = undefined
-    gone = false
-  }
 
   beforeAll(async () => {
-    owner = await ownerOn(stack, 'bob', { platform })
+    owner = await ownerOn(stack, 'bob', { platform: network.platform })
+    await owner.device.backUp(owner.wallet, { encryptionKey: kit.encryptionKey, twoFactorCode: owner.code() })
   })
-  afterEach(mend)
+  afterEach(network.mend)
 
-  async function rotateCut(call: RegExp, when: 'before' | 'after'): Promise<void> {
-    const twoFactorCode = owner.code()
-    cutAt = { call, when }
+  /** What goes wrong, and the messages that came in dialogues meanwhile. */
+  async function rotateBroken(where: Break, twoFactorCode?: string): Promise<{ code: unknown; heard: number }> {
+    network.breakAt(where)
     const rotating = owner.device.rotateKey(owner.wallet, { backups: 'waived', twoFactorCode })
-    await expect(rotating).rejects.toMatchObject({ code: 'NETWORK' })
-    mend()
+    const code = await rotating.then(
+      () => 'none',
+      (error: { readonly code?: unknown }) => error.code,
+    )
+    const heard = network.heard()
+    network.mend()
+    return { code, heard }
   }
 
   test('before the dialogue: nothing has happened', async () => {
-    await rotateCut(/POST .*tickets/, 'after')
+    expect(await rotateBroken({ call: /POST .*tickets/, when: 'after' })).toMatchObject({ code: 'NETWORK' })
+    await expectInForce(owner, epoch)
+  })
+
+  test('after any message of the dialogue: the stage, if there is one, is given up on its receipt', async () => {
+    let all = false
+    for (let messages = 0; !all; messages++) {
+      const { code, heard } = await rotateBroken({ dialogueAfter: messages })
+      all = heard <= messages
+      if (!all) expect(code).toBe('NETWORK')
+      await owner.device.resume()
+      const { current, stage } = await loadWallet(owner.vault, owner.wallet.keyId)
+      expect([messages, current?.epoch, stage]).toEqual([messages, epoch, null])
+      expect(messages).toBeLessThan(20)
+    }
     await expectInForce(owner, epoch)
   })
 
   test('before the commit arrives: the stage is given up on its receipt', async () => {
-    await rotateCut(/POST .*rotate-key/, 'before')
+    expect(await rotateBroken({ call: ROTATE, when: 'before' }, owner.code())).toMatchObject({ code: 'NETWORK' })
     expect((await loadWallet(owner.vault, owner.wallet.keyId)).stage).not.toBeNull()
     await expectInForce(owner, epoch)
   })
 
   test('after the commit arrived: the new epoch is in force, and the old share is erased only then', async () => {
     const before = await shareIn(owner.vault, owner.wallet)
-    await rotateCut(/POST .*rotate-key/, 'after')
+    expect(await rotateBroken({ call: ROTATE, when: 'after' }, owner.code())).toMatchObject({ code: 'NETWORK' })
     const { current, stage } = await loadWallet(owner.vault, owner.wallet.keyId)
     expect([current?.epoch, stage?.epoch]).toEqual([epoch, epoch + 1])
     expect(toHex((await shareIn(owner.vault, owner.wallet)).secret)).toBe(toHex(before.secret))
@@ -217,17 +222,17 @@ describe('a rotation whose network breaks', () => {
   })
 
   test('and the app dies: the next start settles it', async () => {
-    await rotateCut(/POST .*rotate-key/, 'after')
+    await rotateBroken({ call: ROTATE, when: 'after' }, owner.code())
     const device = stack.device('bob', { vault: owner.vault })
     await expectInForce({ ...owner, device }, ++epoch)
     await device.close()
   })
 
   test('signs nothing while it is not known which epoch is in force', async () => {
-    await rotateCut(/POST .*rotate-key/, 'after')
-    cutAt = { call: /stages/, when: 'before' }
+    await rotateBroken({ call: ROTATE, when: 'after' }, owner.code())
+    network.breakAt({ call: /stages/, when: 'before' })
     await expect(owner.device.signMessage(owner.wallet, 'which?')).rejects.toMatchObject({ code: 'NETWORK' })
-    mend()
+    network.mend()
     await expectInForce(owner, ++epoch)
   })
 })

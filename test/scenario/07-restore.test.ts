@@ -11,6 +11,7 @@ import { backupAt, pairAt } from '@tandem/sigpair'
 import { toHex } from '@tandem/wire'
 import { computeAddress, Wallet as EthersWallet } from 'ethers'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
+import { breakingNetwork } from '../helpers/breaking-network.ts'
 import { expectSigns, type Owner, ownerOn, shareIn } from '../helpers/owner.ts'
 import { ask, startTestStack, type TestStack } from '../helpers/stack.ts'
 
@@ -96,6 +97,31 @@ describe('a device that is lost', () => {
     const carol = stack.device('carol', { vault: memoryVault() })
     const content = await openAgeFile(kept[0]!.device, LOCK)
     await expect(carol.restoreDevice(content)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
+
+describe('a restore whose network breaks', () => {
+  const network = breakingNetwork()
+
+  test('goes on where it can: again after the dialogue, settled after the commit', async () => {
+    const owner = await ownerOn(stack, 'erin')
+    const content = await openAgeFile(await owner.device.exportDeviceShare(owner.wallet, seal), LOCK)
+    const vault = memoryVault()
+    const fresh = stack.device('erin', { vault, platform: network.platform })
+    const restore = await fresh.restoreDevice(content, owner.code())
+
+    for (const when of [{ dialogueAfter: 5 }, { dialogueAfter: 8 }, { call: /confirm/, when: 'after' as const }]) {
+      network.breakAt(when)
+      await expect(fresh.finishRestore(restore, { backups: 'waived' })).rejects.toMatchObject({ code: 'NETWORK' })
+      network.mend()
+      expect(await fresh.wallets()).toEqual([])
+    }
+    const reopened = stack.device('erin', { vault })
+    await reopened.resume()
+    expect([await reopened.wallets(), await reopened.restores()]).toEqual([[owner.wallet], []])
+    await reopened.fillPresignatures(owner.wallet, 1)
+    await expectSigns(reopened, owner.wallet)
+    expect(await profileOf(owner)).toMatchObject({ epoch: 1, keyStatus: 'READY' })
   })
 })
 

@@ -83,6 +83,13 @@ export async function askHidden(question: string): Promise<string> {
   }
 }
 
+/** Asks twice: a keystore with a slip of the finger for its password opens for nobody. */
+export async function askNewSecret(question: string): Promise<string> {
+  const first = await askHidden(question)
+  if ((await askHidden('The same again: ')) === first) return first
+  throw input('The two were not the same; nothing was written.')
+}
+
 /** What two people compare on their screens. */
 export function sameText(a: Uint8Array | string, b: string): boolean {
   return (typeof a === 'string' ? a : toHex(a)).toLowerCase() === b.toLowerCase()

@@ -4,7 +4,7 @@ import { toHex } from '@tandem/wire'
 import { computeAddress } from 'ethers'
 import { drill } from './drill.ts'
 import { type Halves, openBothHalves, openDeviceHalf } from './halves.ts'
-import { askHidden, readBytes, readFirstLine, readRecoveryKey, readSigpairFile } from './inputs.ts'
+import { askHidden, askNewSecret, readBytes, readFirstLine, readRecoveryKey, readSigpairFile } from './inputs.ts'
 import { writeKeystore } from './keystore.ts'
 import type { KeyFile, RecoverOptions } from './options.ts'
 
@@ -68,7 +68,7 @@ async function showKeystore(
 ): Promise<void> {
   const password =
     passwordFile === undefined
-      ? await askHidden('Password of the keystore: ')
+      ? await askNewSecret('Password of the keystore: ')
       : await readFirstLine(passwordFile, 'The password')
   await writeKeystore(halves, address, path, password)
   print(`keystore           ${path}`)
