@@ -23,15 +23,16 @@ export function sweepExpired(stores: Swept, log: Log, everyMs = EVERY_MS): () =>
   return () => clearInterval(timer)
 }
 
-/** One round of {@link sweepExpired}; what fails is logged, and left to the next. */
+/** One round of {@link sweepExpired}. What fails is logged and left to the next, and keeps nothing else from being done. */
 export async function sweepOnce(stores: Swept, log: Log): Promise<void> {
-  try {
-    await deliverOutbox(stores)
-    await finishRetirements(stores)
-    await abortOldStages(stores)
-    await stores.parties.sweep()
-    await stores.presignatures.sweep()
-  } catch (cause) {
-    log.warn({ event: 'sweep.failed', cause })
+  const jobs = {
+    outbox: async () => deliverOutbox(stores),
+    retirements: async () => finishRetirements(stores),
+    stages: async () => abortOldStages(stores),
+    parties: async () => stores.parties.sweep(),
+    presignatures: async () => stores.presignatures.sweep(),
+  }
+  for (const [job, act] of Object.entries(jobs)) {
+    await act().catch((cause: unknown) => log.warn({ event: 'sweep.failed', job, cause }))
   }
 }

@@ -3,33 +3,28 @@ import type { Rng } from '@tandem/rounds'
 import type { Transaction } from '@tandem/store'
 import { toHex, WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
-import { enrolledRecoveryKey, type KeyView, readKey } from './key-status.ts'
+import { type KeyInForce, keyInForce } from './amend.ts'
+import { enrolledRecoveryKey } from './key-status.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import { requireKnownPast } from './stage-fate.ts'
 import type { DeviceName, EpochRecord, KeyRecord } from '../records.ts'
 import { keyAt, openStageAt, type Stores } from '../stores.ts'
 
 /** A key and the epoch in force, whatever the state of its pair. */
-export type Refreshable = { readonly key: KeyRecord; readonly current: EpochRecord; readonly view: KeyView }
+export type Refreshable = Pick<KeyInForce, 'key' | 'current'>
 
 /**
  * The key, if this owner may put a new epoch beside the one he names.
  *
- * @throws {WireError} `NOT_FOUND`, `KEY_DELETED`, `KEY_PENDING` before the first commit, `INVALID_KEY_SHARE` after a failed
- *         generation, `EPOCH_MISMATCH` for any but the current epoch
+ * @throws {WireError} as {@link keyInForce}; `EPOCH_MISMATCH` for any but the current epoch
  */
 export async function refreshable(
   stores: Stores,
   { keyId, epoch, owner }: { readonly keyId: string; readonly epoch: number; readonly owner: string },
 ): Promise<Refreshable> {
-  const view = await readKey(stores, keyId)
-  if (!view || view.key.owner !== owner) throw new WireError('NOT_FOUND')
-  const { key } = view
-  if (key.status === 'DELETED') throw new WireError('KEY_DELETED')
-  if (key.status === 'ERROR') throw new WireError('INVALID_KEY_SHARE')
-  if (!key.current) throw new WireError('KEY_PENDING')
-  if (key.current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH') // check L3
-  return { key, current: key.current, view }
+  const { key, current } = await keyInForce(stores, keyId, owner)
+  if (current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH') // check L3
+  return { key, current }
 }
 
 /** What a dialogue means that ends in a new epoch. */
@@ -87,12 +82,13 @@ function requireSame(record: KeyRecord, { key, current, device, restoreId }: New
   if (toHex(record.current.ssid) !== toHex(current.ssid)) throw new WireError('EPOCH_MISMATCH') // check L3
   if (record.owner !== key.owner) throw new WireError('NOT_FOUND')
   if (restoreId !== null && record.restore?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
-  if (restoreId === null && !sameDevice(record.device, device)) throw new WireError('TICKET_INVALID', 'another device')
+  if (restoreId === null && !isSameDevice(record.device, device))
+    throw new WireError('TICKET_INVALID', 'another device')
 }
 
-function sameDevice(a: DeviceName, b: DeviceName): boolean {
+function isSameDevice(one: DeviceName, other: DeviceName): boolean {
   const named = ({ identity, exchange }: DeviceName) => `${identity} ${exchange}`.toLowerCase()
-  return named(a) === named(b)
+  return named(one) === named(other)
 }
 
 function writeOpenStage(
