@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import {
   ConfigError,
   databaseVariable,
@@ -93,16 +94,25 @@ const keys = envJson(z.array(publicJwk).min(1))
 
 const JWK_EXAMPLE = '[{"kty":"OKP","crv":"Ed25519","x":"…","kid":"…"}]'
 
+/** Which key wraps the data keys, and where. */
+export const kmsVariables = {
+  KMS_KEY: z
+    .string()
+    .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'the full name of a crypto key')
+    .meta({ example: 'projects/local/locations/local/keyRings/tandem/cryptoKeys/shares' }),
+  KMS_ENDPOINT: envUrl('http', 'https').optional().meta({
+    description: "Google's own when unset; http only for a KMS on loopback",
+    example: 'http://127.0.0.1:9010',
+  }),
+}
+
 const base = z.object({
   SIGPAIR_ROLE: z.enum(['device', 'internal', 'both']).default('both').meta({ example: 'device' }),
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on for devices', example: '0.0.0.0' }),
   PORT: envPort.default(8080).meta({ description: 'WebSocket for devices', example: '8080' }),
   INTERNAL_HOST: z.string().default('127.0.0.1').meta({ description: 'address of internal HTTP', example: '10.0.0.5' }),
   INTERNAL_PORT: envPort.default(8081).meta({ description: 'internal HTTP for duo-node', example: '8081' }),
-  KMS_KEY: z
-    .string()
-    .regex(/^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/, 'the full name of a crypto key')
-    .meta({ example: 'projects/local/locations/local/keyRings/tandem/cryptoKeys/shares' }),
+  ...kmsVariables,
   KMS_AUDIT_KEY: z
     .string()
     .regex(
@@ -120,10 +130,6 @@ const base = z.object({
     .transform(Number)
     .default(DAY_MS)
     .meta({ description: 'how long a looser policy waits', example: '86400000' }),
-  KMS_ENDPOINT: envUrl('http', 'https').optional().meta({
-    description: "Google's own when unset; http only for a KMS on loopback",
-    example: 'http://127.0.0.1:9010',
-  }),
   FUNCTIONS_KEYS: keys.meta({ description: 'public keys of functions, a JSON list', example: JWK_EXAMPLE }),
   DUO_NODE_KEYS: keys.meta({ description: 'public keys of duo-node, a JSON list', example: JWK_EXAMPLE }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
@@ -157,6 +163,30 @@ const storageOf = (env: Env) => ({
   FIRESTORE_PARTIES_DATABASE: databaseVariable('parties'),
   FIRESTORE_PRESIGNATURES_DATABASE: databaseVariable('presignatures'),
 })
+
+/** What this process is: half of every user's pair, or a node of a committee. */
+export type SigpairMode = 'pair' | 'committee'
+
+const modes = z.object({
+  SIGPAIR_MODE: z.enum(['pair', 'committee']).default('pair').meta({
+    description: 'pair, or a node of a committee; or --mode',
+    example: 'committee',
+  }),
+})
+
+/** @throws {ConfigError} for a flag that is none, or a mode that is none */
+export function readSigpairMode(args: readonly string[] = process.argv.slice(2), env: Env = process.env): SigpairMode {
+  return readConfig(modes, { ...env, ...modeFlag(args) }).SIGPAIR_MODE
+}
+
+function modeFlag(args: readonly string[]): Env {
+  try {
+    const { mode } = parseArgs({ args: [...args], options: { mode: { type: 'string' } } }).values
+    return mode === undefined ? {} : { SIGPAIR_MODE: mode }
+  } catch (cause) {
+    throw new ConfigError(`--mode pair or --mode committee is all there is to say`, { cause })
+  }
+}
 
 /** @throws {ConfigError} naming every variable that is missing, wrong, or refused in production */
 export function readSigpairConfig(env: Env = process.env): Config {
@@ -211,8 +241,12 @@ function refuseHaste(delayMs: number): Refusal {
   return delayMs < DAY_MS ? `POLICY_DELAY_MS: less than a day (${DAY_MS})` : undefined
 }
 
-/** Plain TCP carries data keys in the clear: only to this very machine. */
-function kmsOptions(keyName: string, endpoint: string | undefined): KmsOptions {
+/**
+ * Plain TCP carries data keys in the clear: only to this very machine.
+ *
+ * @throws {ConfigError} for plain TCP to another
+ */
+export function kmsOptions(keyName: string, endpoint: string | undefined): KmsOptions {
   if (endpoint === undefined) return { keyName }
   const { protocol, hostname, port } = new URL(endpoint)
   const insecure = protocol === 'http:'
