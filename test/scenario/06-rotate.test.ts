@@ -48,6 +48,7 @@ async function expectInForce({ vault, device, wallet, ...owner }: Owner, epoch: 
 describe('a wallet that is rotated', () => {
   let owner: Owner
   const kept: NewBackups[] = []
+  let older: Uint8Array
 
   beforeAll(async () => {
     owner = await ownerOn(stack, 'alice')
@@ -93,6 +94,7 @@ describe('a wallet that is rotated', () => {
     const asked = { encryptionKey: kit.encryptionKey, twoFactorCode: code() }
     await expect(lying.backUp(wallet, asked)).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
 
+    older = await device.exportDeviceShare(wallet, sealWithAge(LOCK))
     const save = async (backups: NewBackups) => void kept.push(backups)
     const rotated = await device.rotateKey(wallet, {
       backups: { seal: sealWithAge(LOCK), save },
@@ -114,9 +116,10 @@ describe('a wallet that is rotated', () => {
     const { device, wallet } = owner
     const content = await openAgeFile(kept[0]!.device, LOCK)
     expect(await device.drill(wallet, content)).toEqual({ epoch: 2 })
-    const older = content.slice()
-    older[5 + 8] = 1
-    await expect(device.drill(wallet, older)).rejects.toMatchObject({ code: 'BACKUP' })
+    const past = device.drill(wallet, await openAgeFile(older, LOCK))
+    await expect(past).rejects.toThrow('This backup is of epoch 1, the wallet is in epoch 2')
+    const another = await device.createWallet('Another')
+    await expect(device.drill(another, content)).rejects.toMatchObject({ code: 'BACKUP' })
   })
 
   test('is as it was when the app cannot keep the new backups', async () => {

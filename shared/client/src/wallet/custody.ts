@@ -4,9 +4,10 @@ import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
 import type { Wallet } from './create-wallet.ts'
 import { signIntent } from './intent.ts'
+import { reconcile } from './reconcile.ts'
 import { heldShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
-import { dropWallet, findWallet } from '../vault/wallet-record.ts'
+import { dropWallet, findWallet, loadWallet } from '../vault/wallet-record.ts'
 
 /**
  * Stops a wallet at Sigpair; only a rotation with `repair` starts it again.
@@ -38,9 +39,9 @@ export async function deleteWallet(
 ): Promise<void> {
   const { api, backend, vault, platform } = device
   await device.exclusively(keyId, async () => {
-    const record = await findWallet(vault, keyId)
-    if (record === undefined) return
-    const { epoch, secret } = heldShare(backend, record)
+    if ((await findWallet(vault, keyId)) === undefined) return
+    await reconcile(device, stock, keyId).catch(unlessDeleted)
+    const { epoch, secret } = heldShare(backend, await loadWallet(vault, keyId))
     secret.fill(0)
     const intent = signIntent(platform, await device.identity(), { op: 'delete', keyId, epoch }, {})
     const body = { intent, ...(twoFactorCode === undefined ? {} : { twoFactorCode }) }
