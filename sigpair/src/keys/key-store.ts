@@ -87,10 +87,7 @@ export async function commitStage(
   stores: Stores,
   { keyId, stageId, intent }: { readonly keyId: string; readonly stageId: Uint8Array; readonly intent: Intent },
 ): Promise<EpochRecord> {
-  const before = await stores.parties.get(keyAt(keyId))
-  if (before?.data.status === 'PENDING' && before.data.stage) {
-    await keepPair(stores, { keyId, ssid: before.data.stage.held.ssid })
-  }
+  await keepStagedPair(stores, keyId, stageId)
   const { current, uses } = await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(keyAt(keyId))
     const unspent = await readIntent(tx, intent)
@@ -111,6 +108,14 @@ export async function commitStage(
   })
   await raiseUses(stores, { keyId, ssid: current.ssid }, uses)
   return current
+}
+
+/** Only once the commit could succeed: a pair that is kept does not expire any more. */
+async function keepStagedPair(stores: Stores, keyId: string, stageId: Uint8Array): Promise<void> {
+  const doc = await stores.parties.get(keyAt(keyId))
+  if (doc?.data.status !== 'PENDING') return
+  const { key, answer } = commitByRules(doc.data, { stageId, epoch: 0 }, 'waived')
+  if (answer === 'committed' && key.current) await keepPair(stores, { keyId, ssid: key.current.ssid })
 }
 
 /** Why the rules did not let a first epoch in force. */
