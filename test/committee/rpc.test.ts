@@ -1,51 +1,27 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createLog, handle, listen, type Serving } from '@tandem/service'
+import type { Serving } from '@tandem/service'
 import { type CallerRequest, type CommitteeKey, ERRORS, WireError } from '@tandem/wire'
-import type { Committee } from '../../sigpair/src/committee/committee.ts'
 import { rpcCodeOf } from '../../sigpair/src/committee/rpc/json-rpc.ts'
 import { METHODS } from '../../sigpair/src/committee/rpc/methods.ts'
 import type { OpenRpc } from '../../sigpair/src/committee/rpc/openrpc.ts'
-import { rpcRoutes } from '../../sigpair/src/committee/rpc/rpc-http.ts'
 import { testCaller } from '../helpers/caller.ts'
 import { seeded } from '../helpers/rng.ts'
+import { READY_KEY, serveApi, STUB_KEY, STUB_NODES, stubCommittee } from '../helpers/stub-committee.ts'
 
-const NODES = [1, 2, 3].map((n) => `0x${String(n).repeat(64)}`)
-const KEY = `0x${'ab'.repeat(32)}`
-const READY: CommitteeKey = {
-  keyId: KEY,
-  keySessionId: `0x${'cd'.repeat(32)}`,
-  status: 'READY',
-  epoch: 0,
-  members: NODES,
-  threshold: 2,
-  publicKey: `0x02${'11'.repeat(32)}`,
-  chainCode: `0x${'22'.repeat(32)}`,
-  address: `0x${'33'.repeat(20)}`,
-}
+const NODES = STUB_NODES
+const KEY = STUB_KEY
 
 /** Answers what the test wants, and remembers what it was asked. */
 let asked: CallerRequest[]
-let outcome: () => Promise<never> | Promise<CommitteeKey>
-const key = async (request: CallerRequest) => {
-  asked.push(request)
-  return outcome()
-}
-const committee: Committee = {
-  keyGen: key,
-  keyRefresh: key,
-  keyReshare: key,
-  keySign: async (request) => {
-    await key(request)
-    return { keyId: KEY, digest: `0x${'44'.repeat(32)}`, signature: `0x${'55'.repeat(65)}`, signers: NODES.slice(0, 2) }
+let outcome: () => Promise<CommitteeKey>
+const committee = stubCommittee(
+  async (request) => {
+    asked.push(request)
+    return outcome()
   },
-  keyDelete: async (request) => {
-    await key(request)
-    return { keyId: KEY, acknowledged: NODES, missing: [], purgeAt: 1_800_000_000 }
-  },
-  status: async () => ({ node: NODES[0]!, peers: [], keys: [], sessions: [] }),
-  close: async () => undefined,
-}
+  async () => ({ node: NODES[0]!, peers: [], keys: [], sessions: [] }),
+)
 
 const caller = testCaller(seeded('rpc'))
 const COMMANDS: readonly CallerRequest[] = [
@@ -60,18 +36,14 @@ let http: Serving
 let url: string
 
 beforeAll(async () => {
-  const log = createLog({ name: 'test', level: 'silent' })
-  http = await listen(handle(rpcRoutes(committee), { log, hosts: ['127.0.0.1'] }), {
-    name: 'a test',
-    host: '127.0.0.1',
-    port: 0,
-  })
-  url = `http://127.0.0.1:${http.port}`
+  const api = await serveApi(committee)
+  http = api
+  url = api.url
 })
 afterAll(async () => http.close())
 beforeEach(() => {
   asked = []
-  outcome = async () => READY
+  outcome = async () => READY_KEY
 })
 
 async function post(body: string, headers: Record<string, string> = {}) {

@@ -55,7 +55,7 @@ export function verifyCallerRequest(
  * @param known digest of the first request with this caller and id
  * @throws {WireError} `IDEMPOTENCY_MISMATCH`
  */
-export function requireSameRequest({ digest }: VerifiedRequest, known: Uint8Array): void {
+export function requireSameRequest({ digest }: Pick<VerifiedRequest, 'digest'>, known: Uint8Array): void {
   if (!sameBytes(digest, known)) throw new WireError('IDEMPOTENCY_MISMATCH', 'requestId: used for another request')
 }
 
