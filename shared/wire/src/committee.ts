@@ -150,5 +150,17 @@ export const committeeStatus = z.strictObject({
       since: z.int(),
     }),
   ),
+  /** the latest checks that failed here, and who failed them, as far as it can be known */
+  faults: z.array(
+    z.strictObject({
+      at: z.int(),
+      sessionId: hex(32),
+      keyId: keyIdField,
+      operation: z.enum(['keyGen', 'keySign', 'keyRefresh', 'keyReshare']),
+      code: z.string().max(64),
+      round: z.int().min(0),
+      culprits: z.array(nodeName),
+    }),
+  ),
 })
 export type CommitteeStatus = z.infer<typeof committeeStatus>
