@@ -1,0 +1,221 @@
+import { derive, encodeSignature, sign } from '@tandem/ecdsa'
+import { sessionId as toSessionId } from '@tandem/rounds'
+import { type CommitteeSignature, committeeSignature, fromHex, type SignPayload, toHex, WireError } from '@tandem/wire'
+import { eraseStage } from '../../compute/erase.ts'
+import { digestOf } from '../../sign/digest.ts'
+import type { RequestOf } from '../committee.ts'
+import type { NodeName } from '../network.ts'
+import { catchUp } from './catch-up.ts'
+import {
+  type Answer,
+  type Call,
+  coordinate,
+  type Decision,
+  errorOf,
+  type Hour,
+  type Play,
+  readyOf,
+} from './coordinate.ts'
+import { blame } from './faults.ts'
+import { attemptOf } from './key-refresh.ts'
+import { readKey, requireCurrent } from './keys.ts'
+import type { Ready } from './messages.ts'
+import type { Node } from './node.ts'
+import type { Part } from './participate.ts'
+import { chooseQuorum } from './quorum.ts'
+import { keyOf, type ShareRecord } from './records.ts'
+import { answerRequest, claimRequest, readRequest } from './requests.ts'
+import { runIn } from './run-session.ts'
+import { activePeers, indexOf, openSigningKey } from './shares.ts'
+
+type Request = RequestOf<'keySign'>
+
+const NO_RHO = new Uint8Array(32)
+
+/** A chain of accounts carries no other recovery id. */
+const RANGE = 'evm' as const
+
+/** Source: docs/spec/committee.md 5.2. */
+export const keySignPart: Part = {
+  async prepare(node, session) {
+    const record = await readKey(node, session.keyId)
+    const current = requireCurrent(record)
+    committeeDigest((session.request as Request).params.payload)
+    const ready = { attempt: attemptOf(record), ssid: toHex(current.ssid) }
+    const known = (await readRequest(node, session))?.signature
+    if (known) return { ...ready, signature: committeeSignature.parse(JSON.parse(known)) }
+    return { ...ready, pairs: [...(await activePeers(node, session.keyId, current))] }
+  },
+
+  async run(node, session, { participants, ssid }) {
+    const current = requireCurrent(await readKey(node, session.keyId))
+    if (toHex(current.ssid) !== ssid) throw new WireError('EPOCH_MISMATCH')
+    const { params } = session.request as Request
+    const { members } = keyOf(current)
+    if (!participants.every((name) => members.includes(name))) throw new WireError('FORBIDDEN', 'participants')
+    const signers = participants.map((name) => indexOf(members, name))
+    await claimRequest(node, session)
+
+    const key = await openSigningKey(node, session.keyId, current, signers)
+    const message = { digest: committeeDigest(params.payload), path: params.path ?? [], rhoS: NO_RHO, rhoD: NO_RHO }
+    const sigid = toSessionId(fromHex(session.id))
+    const protocol = sign({ sigid, signers, message, assembler: 'all', range: RANGE }, key, node.arithmetic)
+    const answer = (bytes: Uint8Array): CommitteeSignature => ({
+      ...{ keyId: session.keyId, digest: toHex(message.digest), signature: toHex(bytes), signers: [...participants] },
+    })
+    try {
+      const store = (bytes: Uint8Array) => answerRequest(node, session, answer(bytes))
+      return answer(
+        encodeSignature(await runIn(node, session, protocol, { places: members, ssid: current.ssid, store })),
+      )
+    } catch (error) {
+      await blame(node, session, error, { places: members, ssids: [current.ssid] })
+      throw error
+    } finally {
+      eraseStage({ share: key.share, pairs: [] })
+    }
+  },
+}
+
+/** Each node computes what it signs. */
+export function committeeDigest(payload: SignPayload): Uint8Array {
+  return payload.kind === 'digest' ? fromHex(payload.digest) : digestOf(payload)
+}
+
+/** Runs until somebody who was silent in one is not in the next; each is bounded, and there are few. */
+const MAX_RUNS = 4
+
+/** Failures that a new run may not have. */
+const PASSING = new Set([
+  'SILENT_PEER',
+  'CANCELLED',
+  'MISMATCH',
+  'EPOCH_MISMATCH',
+  'REQUEST_IN_PROGRESS',
+  'SESSION_CONSUMED',
+])
+
+export async function keySign(node: Node, request: Request): Promise<CommitteeSignature> {
+  const current = requireCurrent(await readKey(node, request.params.keyId))
+  const avoided = new Set<NodeName>()
+  for (let run = 1; ; run++) {
+    try {
+      return await coordinate(node, playOf(node, request, current, avoided))
+    } catch (error) {
+      if (!(error instanceof RunFailed)) throw error
+      const { failure } = error
+      for (const name of failure.silent) avoided.add(name)
+      node.log.info({ event: 'committee.again', keyId: request.params.keyId, run, code: failure.code })
+      if (run >= MAX_RUNS || !PASSING.has(failure.code)) throw errorOf(failure)
+    }
+  }
+}
+
+class RunFailed extends Error {
+  override readonly name = 'RunFailed'
+  readonly failure: Parameters<typeof errorOf>[0]
+
+  constructor(failure: Parameters<typeof errorOf>[0]) {
+    super(failure.code)
+    this.failure = failure
+  }
+}
+
+function playOf(
+  node: Node,
+  request: Request,
+  current: ShareRecord,
+  avoided: ReadonlySet<NodeName>,
+): Play<CommitteeSignature> {
+  const { members } = keyOf(current)
+  return {
+    request,
+    limitMs: 4 * node.timing.roundMs,
+    decide: (answers, hour) => decide({ node, request, current, avoided }, answers, hour),
+    outcome: (call) => outcome(node, request, current, { call, members }),
+  }
+}
+
+type Signing = {
+  readonly node: Node
+  readonly request: Request
+  readonly current: ShareRecord
+  readonly avoided: ReadonlySet<NodeName>
+}
+
+function decide(
+  { node, request, current, avoided }: Signing,
+  answers: ReadonlyMap<NodeName, Answer>,
+  hour: Hour,
+): Decision<CommitteeSignature> | undefined {
+  const { members, threshold } = keyOf(current)
+  const own = answers.get(node.self)
+  if (own?.kind === 'refused') throw new WireError(own.code, own.details || undefined)
+  const ready = new Map([...readyOf(answers)].filter(([name]) => members.includes(name)))
+  for (const { signature } of ready.values()) {
+    if (signature && isSignature(node, request, current, signature)) return { kind: 'answer', answer: signature }
+  }
+  const ssid = ready.get(node.self)?.ssid
+  if (!ssid) return undefined
+  const agreeing = new Map([...ready].filter(([name, one]) => one.ssid === ssid && !avoided.has(name)))
+  const wanted = request.params.signers
+  const preferred = hour === 'early' && wanted ? filtered(agreeing, wanted) : agreeing
+  const signers = chooseQuorum(members, threshold, preferred, node.self)
+  if (signers) return { kind: 'plan', plan: { participants: signers, attempt: 0, ssid } }
+  if (agreeing.size < ready.size && avoided.size === 0) return catchUp(node, request.params.keyId)
+  if (hour === 'last') throw tooFew(answers, members)
+  return undefined
+}
+
+function filtered(ready: ReadonlyMap<NodeName, Ready>, names: readonly NodeName[]): ReadonlyMap<NodeName, Ready> {
+  return new Map([...ready].filter(([name]) => names.includes(name)))
+}
+
+/** Why there is no quorum: what most say, if anybody says something. */
+function tooFew(answers: ReadonlyMap<NodeName, Answer>, members: readonly NodeName[]): WireError {
+  const refusals = members.flatMap((name) => {
+    const answer = answers.get(name)
+    return answer?.kind === 'refused' ? [answer] : []
+  })
+  const [first] = refusals
+  const most = refusals.toSorted((a, b) => weight(b.code) - weight(a.code))[0] ?? first
+  return most
+    ? new WireError(most.code, most.details || undefined)
+    : new WireError('UNAVAILABLE', 'fewer than t nodes answer')
+  function weight(code: string): number {
+    return refusals.filter((one) => one.code === code).length
+  }
+}
+
+function outcome(
+  node: Node,
+  request: Request,
+  current: ShareRecord,
+  { call, members }: { readonly call: Call; readonly members: readonly NodeName[] },
+): CommitteeSignature | undefined {
+  for (const [name, said] of call.outcomes) {
+    const signature = said.type === 'done' && members.includes(name) ? said.signature : undefined
+    if (signature && isSignature(node, request, current, signature)) return signature
+  }
+  for (const said of call.outcomes.values()) if (said.type === 'failed') throw new RunFailed(said)
+  return undefined
+}
+
+/** Nobody's word: verified under our own record of the key, over our own digest. */
+function isSignature(
+  node: Node,
+  { params }: Request,
+  current: ShareRecord,
+  { signature }: CommitteeSignature,
+): boolean {
+  const { backend } = node.arithmetic
+  const { publicKey, chainCode } = keyOf(current)
+  const extended = { publicKey: fromHex(publicKey), chainCode: fromHex(chainCode) }
+  const child = derive(backend, extended, params.path ?? [])
+  const bytes = fromHex(signature)
+  const digest = committeeDigest(params.payload)
+  const recovered = backend.recover(bytes.subarray(0, 64), bytes[64] ?? 4, digest) ?? new Uint8Array()
+  return (
+    backend.verify(bytes.subarray(0, 64), digest, child.publicKey) && Buffer.compare(recovered, child.publicKey) === 0
+  )
+}

@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Message } from '@tandem/rounds'
+import { PeerUnreachable, type Network, type NodeName } from '../network.ts'
+import { encodeNote, encodeRound, type Note } from './messages.ts'
+
+/** How a node speaks. It hears its own broadcasts, and what it sends to itself, like everybody's. */
+export type Post = {
+  readonly broadcast: (note: Note) => void
+  /** Nobody is told when it is lost: whoever needs an answer asks again. */
+  readonly tell: (to: NodeName, note: Note) => void
+  /** @throws {PeerUnreachable} */
+  readonly round: (to: NodeName, session: string, message: Message) => Promise<void>
+}
+
+export type Heard = (from: NodeName, note: Note) => void
+
+export function openPost(network: Network, heard: Heard): Post {
+  const self = (note: Note) => void setImmediate(() => heard(network.self, note))
+  return {
+    broadcast(note) {
+      self(note)
+      network.broadcast(encodeNote(note)).catch(() => {})
+    },
+    tell(to, note) {
+      if (to === network.self) self(note)
+      else network.send(to, encodeNote(note)).catch(() => {})
+    },
+    async round(to, session, message) {
+      if (to === network.self) throw new PeerUnreachable(to)
+      await network.send(to, encodeRound(session, message))
+    },
+  }
+}
+
+/** Says it now and every `everyMs` until `signal` is aborted or `ms` are over. */
+export async function repeat(
+  say: () => void,
+  { everyMs, ms, signal }: { readonly everyMs: number; readonly ms: number; readonly signal: AbortSignal },
+): Promise<void> {
+  for (let passed = 0; passed < ms && !signal.aborted; passed += everyMs) {
+    say()
+    await sleep(everyMs, undefined, { signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,63 @@
+import type { KeygenResult } from '@tandem/ecdsa'
+import { ProtocolAbort, type Protocol, UsageError } from '@tandem/rounds'
+import { WireError } from '@tandem/wire'
+import { eraseStage } from '../../compute/erase.ts'
+import type { NodeName } from '../network.ts'
+import { blame } from './faults.ts'
+import { adopt, askAround, certifiedWithin, spread } from './handover.ts'
+import { isSameHandover, readKey } from './keys.ts'
+import type { Node } from './node.ts'
+import { runIn } from './run-session.ts'
+import type { Session } from './sessions.ts'
+import { stageAndRehearse, type Staging } from './shares.ts'
+
+/** A run that ends in a stage: keygen, refresh, reshare. */
+export type StagedRun = {
+  readonly staging: Staging
+  /** who takes part, by the index that frames carry */
+  readonly places: readonly NodeName[]
+  /** the pairs in force, which a cheat is counted against */
+  readonly ssids: readonly Uint8Array[]
+  /** who must hear of it: members old and new */
+  readonly concerned: readonly NodeName[]
+}
+
+/** Ours is the share, or nothing if we leave. */
+export type StagedProtocol = Protocol<KeygenResult | null>
+
+/**
+ * Runs it, until the committee it makes is in force here. A run that breaks off after we have acknowledged may have succeeded
+ * elsewhere: then whoever holds the certificate has it.
+ *
+ * @throws {ProtocolAbort} {WireError}
+ */
+export async function runStaged(node: Node, session: Session, protocol: StagedProtocol, of: StagedRun): Promise<void> {
+  const { staging, places, ssids, concerned } = of
+  const store = (bytes: Uint8Array) => stageAndRehearse(node, session, bytes, staging)
+  const { repeatMs, readyMs } = node.timing
+  try {
+    const result = await runIn(node, session, protocol, { places, ssid: undefined, store })
+    if (result) await certifyOwn(node, session, result, staging)
+    const inForce = await certifiedWithin(node, session.keyId, staging, readyMs)
+    if (!inForce) throw new WireError('MPC_SIGNING_FAILED', 'no certificate')
+    if (session.coordinator === node.self) spread(node, session.keyId, staging, concerned)
+  } catch (error) {
+    await blame(node, session, error, { places, ssids })
+    if (error instanceof UsageError) throw new WireError('PROTOCOL_ABORTED', undefined, { cause: error })
+    if (!(error instanceof ProtocolAbort) || error.verdict !== 'retry') throw error
+    await askAround(node, 'undecided')
+    if (!(await certifiedWithin(node, session.keyId, staging, 4 * repeatMs))) throw error
+  }
+}
+
+async function certifyOwn(node: Node, session: Session, result: KeygenResult, staging: Staging): Promise<void> {
+  eraseStage(result)
+  const record = await readKey(node, session.keyId)
+  const staged = record?.stages.find((one) => isSameHandover(one, staging))
+  if (staged) await adopt(node, session.keyId, staged, result.certificate)
+}
+
+/** A protocol whose result is dressed up. */
+export function* mapped<A, B>(protocol: Protocol<A>, map: (result: A) => B): Protocol<B> {
+  return map(yield* protocol)
+}
