@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { ConfigError } from '@tandem/service'
-import { callerRequest, callerRequestBytes, committeeStatus, toHex, WireError } from '@tandem/wire'
+import { committeeStatus, WireError } from '@tandem/wire'
+import { rpcParams, signRequest, WrongRequest } from '../caller.ts'
 import { createKeyFile, readKeyFile } from '../key-file.ts'
 import { nodeIdentity } from '../node-identity.ts'
 import { callAnyNode, NobodyAnswers } from '../rpc/rpc-client.ts'
@@ -32,9 +32,6 @@ const HELP = `Asks the nodes of a committee.
 Ends with 0 when it was done, 1 when a node refused or nobody answered, 2 when it was not understood.
 `
 
-/** How long a command of ours may be acted on. */
-const LIVES_SECONDS = 300
-
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<number> {
@@ -43,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     process.stderr.write(`committee: ${reasonOf(error)}\n`)
-    return error instanceof WrongArguments ? 2 : 1
+    return isMisunderstood(error) ? 2 : 1
   }
 }
 
@@ -55,10 +52,10 @@ async function act(wanted: Wanted): Promise<string> {
 
 function makeIdentity(file: string): string {
   createKeyFile(file)
-  return publicKeyIn(file).name
+  return identityIn(file).name
 }
 
-function publicKeyIn(file: string) {
+function identityIn(file: string) {
   const seed = readKeyFile(file)
   try {
     return nodeIdentity(seed)
@@ -73,22 +70,8 @@ async function status({ nodes, json }: Extract<Wanted, { kind: 'status' }>): Pro
 }
 
 async function command({ nodes, keyFile, method, params }: Extract<Wanted, { kind: 'command' }>): Promise<string> {
-  const caller = publicKeyIn(keyFile)
-  const unsigned = {
-    method,
-    params,
-    requestId: toHex(randomBytes(16)),
-    expiry: Math.floor(Date.now() / 1000) + LIVES_SECONDS,
-    caller: caller.name,
-  }
-  // Judged before it is signed: the bytes are those of the request that the nodes will read.
-  const { data, error } = callerRequest.safeParse({ ...unsigned, signature: `0x${'00'.repeat(64)}` })
-  if (data === undefined) {
-    const issue = error.issues[0]
-    throw new WrongArguments(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`)
-  }
-  const { method: _, ...request } = { ...data, signature: toHex(caller.sign(callerRequestBytes(data))) }
-  const { result } = await callAnyNode(nodes, { method, params: request }, silent)
+  const request = signRequest(identityIn(keyFile), { method, params }, Date.now())
+  const { result } = await callAnyNode(nodes, { method, params: rpcParams(request) }, silent)
   return JSON.stringify(result, null, 2)
 }
 
@@ -96,8 +79,12 @@ function silent(node: string): void {
   process.stderr.write(`committee: ${node} does not answer, or not now\n`)
 }
 
+function isMisunderstood(error: unknown): error is WrongArguments | WrongRequest {
+  return error instanceof WrongArguments || error instanceof WrongRequest
+}
+
 function reasonOf(error: unknown): string {
-  if (error instanceof WrongArguments) return `${error.message}; see --help`
+  if (isMisunderstood(error)) return `${error.message}; see --help`
   if (error instanceof WireError) return [error.code, error.message, error.details].filter(Boolean).join(': ')
   if (error instanceof NobodyAnswers || error instanceof ConfigError) return error.message
   return error instanceof Error ? `${error.name}: ${error.message}` : 'failed'
