@@ -3,6 +3,7 @@ import type { Backend } from '../math/backend.ts'
 import { fromBytesBE, mod, toBytes32 } from '../math/scalar.ts'
 import { hideSecrets, type KeyShare } from '../share.ts'
 import { shareHolds } from '../share-codec.ts'
+import { isQualified, weightOf } from '../sharing.ts'
 
 // What is left to do when a party is lost for good. Source: docs/spec/backup.md, section 2.
 
@@ -28,17 +29,21 @@ export function shareOfPeer(backend: Backend, ours: KeyShare, party: PartyIndex,
 }
 
 /**
- * x, from the shares of all parties.
+ * x, from the shares of a set of parties that could sign: any t of n, or more; the device of a key that has one among them.
  *
- * @throws {UsageError} unless they are shares of one key and one epoch, one of every party
+ * @throws {UsageError} unless they are shares of one key and one epoch, one of each of enough parties
  */
 export function combineShares(backend: Backend, shares: readonly KeyShare[]): RecoveredKey {
   const [first] = shares
   if (first === undefined) throw new UsageError('no shares to combine')
   if (!shares.every((share) => shareHolds(backend, share))) throw new UsageError('a share does not hold') // check L6
   const { publicKey, chainCode } = first
-  const x = mod(shares.reduce((sum, { secret }) => sum + fromBytesBE(secret), 0n))
-  const whole = backend.equal(backend.mulBase(x), backend.decode(publicKey))
+  const indices = shares.map(({ self }) => self)
+  const x = mod(
+    shares.reduce((sum, { self, secret }) => sum + weightOf(first, self, indices) * fromBytesBE(secret), 0n),
+  )
+  const complete = isQualified(first, indices) && new Set(indices).size === indices.length
+  const whole = complete && backend.equal(backend.mulBase(x), backend.decode(publicKey))
   if (!whole) throw new UsageError('the shares do not make the key') // check L6
   return hideSecrets({ secret: toBytes32(x), publicKey, chainCode })
 }
