@@ -17,7 +17,13 @@ export function breakingNetwork(): BreakingNetwork {
   let where: Break | undefined
   let gone = false
   let heard = 0
-  const isAt = (call: string) => where !== undefined && 'call' in where && where.call.test(call)
+  /** how far a call gets */
+  const reachOf = (call: string): 'there and back' | 'one way' | 'nobody' => {
+    if (gone) return 'nobody'
+    if (where === undefined || !('call' in where) || !where.call.test(call)) return 'there and back'
+    gone = true
+    return where.when === 'before' ? 'nobody' : 'one way'
+  }
   const hear = () => {
     heard++
     gone ||= where !== undefined && 'dialogueAfter' in where && heard > where.dialogueAfter
@@ -41,14 +47,10 @@ export function breakingNetwork(): BreakingNetwork {
         return lossy(platform.connect(url, subprotocol), hear)
       },
       fetch: async (url, request) => {
-        const isHere = isAt(`${request.method} ${url}`)
-        const isLost = gone
-        gone ||= isHere
-        if (isLost || (isHere && where !== undefined && 'when' in where && where.when === 'before')) {
-          throw new Error('the network is gone')
-        }
+        const reach = reachOf(`${request.method} ${url}`)
+        if (reach === 'nobody') throw new Error('the network is gone')
         const answer = await platform.fetch(url, request)
-        if (isHere) throw new Error('the network is gone')
+        if (reach === 'one way') throw new Error('the network is gone')
         return answer
       },
     },

@@ -8,7 +8,7 @@ import {
   pveEncrypt,
   refresh,
 } from '@tandem/ecdsa'
-import { type Message, partyIndex, type Protocol, run, runAlone, sessionId } from '@tandem/rounds'
+import { type Message, partyIndex, type Protocol, run, runAlone, type RunHost, sessionId } from '@tandem/rounds'
 import { toHex } from '@tandem/wire'
 import type { Dialogue } from '../../shared/client/src/dialogue/dialogue.ts'
 import { fast } from './backends.ts'
@@ -41,14 +41,7 @@ export function paperDialogue(
   const stageId = seeded('paper stage')(32)
   const diary: string[] = []
   const [toSigpair, toDevice] = [queue<Message>(), queue<Message>()]
-  const host = {
-    channel: { send: async (message: Message) => toDevice.put(message), receive: async () => toSigpair.take() },
-    record: async () => undefined,
-    breathe: async () => setImmediate(),
-    after: () => () => undefined,
-    roundMs: 0,
-    signal: new AbortController().signal,
-  }
+  const host = hostBetween(toSigpair, toDevice)
   const play = async <Out>(protocol: Protocol<Out>) => run(protocol, host)
   const side = sigpairSide({ ...sigpair, identities: [device, identityOf(2)] }, stageId, play)
   side.catch(() => undefined)
@@ -79,6 +72,18 @@ export function paperDialogue(
   return { dialogue, diary, sigpair: side }
 }
 
+/** Nothing is stored and nobody is late: the device's side is what is tested. */
+function hostBetween(from: Queue<Message>, to: Queue<Message>): RunHost {
+  return {
+    channel: { send: async (message) => to.put(message), receive: async () => from.take() },
+    record: async () => undefined,
+    breathe: async () => setImmediate(),
+    after: () => () => undefined,
+    roundMs: 0,
+    signal: new AbortController().signal,
+  }
+}
+
 async function sigpairSide(
   share: KeyShare,
   stageId: Uint8Array,
@@ -93,7 +98,9 @@ async function sigpairSide(
 }
 
 /** In order; whoever takes first waits. */
-function queue<T>() {
+type Queue<T> = { readonly put: (value: T) => void; readonly take: () => Promise<T> }
+
+function queue<T>(): Queue<T> {
   const waiting: T[] = []
   const readers: ((value: T) => void)[] = []
   return {
