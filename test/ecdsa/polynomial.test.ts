@@ -76,24 +76,25 @@ describe('points are shares of X', () => {
   const shares = points([1, 2, 3, 4, 5].map((x) => valueAt(a, x)))
 
   test('if they lie on one polynomial of degree t − 1 with X at zero', () => {
-    expect(areSharesOf(fast, 3, X, shares)).toBe(true)
-    expect(areSharesOf(fast, 4, X, shares)).toBe(true)
-    expect(areSharesOf(fast, 2, X, shares)).toBe(false)
-    expect(areSharesOf(fast, 3, fast.mulBase(43n), shares)).toBe(false)
+    expect(areSharesOf(fast, { threshold: 3 }, X, shares)).toBe(true)
+    expect(areSharesOf(fast, { threshold: 4 }, X, shares)).toBe(true)
+    expect(areSharesOf(fast, { threshold: 2 }, X, shares)).toBe(false)
+    expect(areSharesOf(fast, { threshold: 3 }, fast.mulBase(43n), shares)).toBe(false)
   })
 
   test('and not if any one of them is another, or two have changed places', () => {
-    for (const at of shares.keys()) expect(areSharesOf(fast, 3, X, shares.with(at, fast.mulBase(9n)))).toBe(false)
-    expect(areSharesOf(fast, 3, X, shares.toReversed())).toBe(false)
+    for (const at of shares.keys())
+      expect(areSharesOf(fast, { threshold: 3 }, X, shares.with(at, fast.mulBase(9n)))).toBe(false)
+    expect(areSharesOf(fast, { threshold: 3 }, X, shares.toReversed())).toBe(false)
   })
 
   test('if they add up to it where all must sign', () => {
-    expect(areSharesOf(fast, 2, X, points([40n, 2n]))).toBe(true)
-    expect(areSharesOf(fast, 2, X, points([40n, 3n]))).toBe(false)
+    expect(areSharesOf(fast, { threshold: 2 }, X, points([40n, 2n]))).toBe(true)
+    expect(areSharesOf(fast, { threshold: 2 }, X, points([40n, 3n]))).toBe(false)
   })
 
   test('and never below two parties, or with more signers than parties', () => {
-    expect(areSharesOf(fast, 1, X, [X, X])).toBe(false)
-    expect(areSharesOf(fast, 3, X, shares.slice(0, 2))).toBe(false)
+    expect(areSharesOf(fast, { threshold: 1 }, X, [X, X])).toBe(false)
+    expect(areSharesOf(fast, { threshold: 3 }, X, shares.slice(0, 2))).toBe(false)
   })
 })

@@ -84,7 +84,7 @@ describe('share', () => {
   }
 
   test('an unknown version is refused', () => {
-    const body = bytes.slice(0, -8).with(4, 2)
+    const body = bytes.slice(0, -8).with(4, 3)
     const sum = fast.sha256(body).slice(0, 8)
     expect(() => decodeShare(fast, Uint8Array.of(...body, ...sum))).toThrow('version')
   })

@@ -8,6 +8,8 @@ export type KeygenOptions = {
   readonly parties?: number
   /** all of the parties unless it says otherwise */
   readonly threshold?: number
+  /** the last party is a device, counted in both */
+  readonly withDevice?: boolean
   /** of all randomness, and of the key id */
   readonly seed?: string
   readonly backend?: Backend
@@ -33,12 +35,13 @@ function identitySecret(i: number): Uint8Array {
 
 export function keygenSetup(
   self: number,
-  { parties = 2, threshold = parties, seed = 'keygen' }: KeygenOptions = {},
+  { parties = 2, threshold = parties, withDevice = false, seed = 'keygen' }: KeygenOptions = {},
 ): KeygenSetup {
   return {
     keyId: keyId(seeded(seed).fork('key id')(32)),
     self: partyIndex(self),
     threshold,
+    ...(withDevice && { withDevice }),
     identities: Array.from({ length: parties }, (_, i) => identityOf(i + 1)),
   }
 }

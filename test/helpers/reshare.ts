@@ -19,9 +19,9 @@ import { outputs, type Simulation, type SimulationOptions, simulate } from './si
 
 /** People are numbered for ever: person k has identity k, whatever committee they are in. */
 export type Move = {
-  /** old indices, exactly t */
+  /** old indices, exactly t of those who are no device */
   readonly dealers: readonly number[]
-  /** people of the new committee, in index order */
+  /** people of the new committee, in index order; the device last, if the key has one */
   readonly members: readonly number[]
   readonly threshold: number
 }
@@ -54,19 +54,22 @@ export function reshareSetups(
   seed = 'reshare',
 ): ReadonlyMap<PartyIndex, ReshareSetup> {
   const shareOf = new Map(stages.map(({ share }) => [share.self as number, share]))
+  const { share } = stages[0]!
+  const device = share.withDevice ? share.parties : undefined
+  const holders = device === undefined ? dealers : [...dealers, device]
   const common = {
     stageId: seeded(seed).fork('stage id')(32),
-    attested: attested(stages[0]!.share, dealers),
-    pin: stages[0]!.share,
+    attested: attested(share, holders),
+    pin: share,
     dealers: dealers.map(partyIndex),
-    next: { threshold, identities: members.map(identityOf) },
+    next: { threshold, identities: members.map(identityOf), ...(share.withDevice && { withDevice: true }) },
   }
   const places = placesOf({ ...common, share: null, self: null })
   const setups = places.map((identity, at): [PartyIndex, ReshareSetup] => {
-    const dealer = dealers.find((i) => same(common.pin.identities[i - 1]!, identity))
-    const share = dealer === undefined ? null : shareOf.get(dealer)!
+    const holder = holders.find((i) => same(common.pin.identities[i - 1]!, identity))
+    const own = holder === undefined ? null : shareOf.get(holder)!
     const self = at < members.length ? partyIndex(at + 1) : null
-    return [partyIndex(at + 1), { ...common, share, self }]
+    return [partyIndex(at + 1), { ...common, share: own, self }]
   })
   return new Map(setups)
 }

@@ -1,4 +1,4 @@
-import { type PartyIndex, PROTOCOLS, type RoundHeader, UsageError } from '@tandem/rounds'
+import { type PartyIndex, partyIndex, PROTOCOLS, type RoundHeader, UsageError } from '@tandem/rounds'
 import { contributionBytes } from './keygen/keygen-session.ts'
 import type { Backend } from './math/backend.ts'
 import { concat, equalBytes, le16, le32 } from './math/bytes.ts'
@@ -33,14 +33,20 @@ export function broadcastStatement(sha: Sha2, { header, from, part }: Omit<Signe
  *
  * @param body    of the length its round has: an honest run has checked that
  * @param sharing of the shares the run makes, or signs with
+ * @param from    who sent it: what a device says has other lengths than what a node does
  * @throws {UsageError} for a protocol without rounds among many
  */
-export function broadcastPart({ protocol, round }: RoundHeader, body: Uint8Array, sharing: Sharing): Uint8Array {
+export function broadcastPart(
+  { protocol, round }: RoundHeader,
+  body: Uint8Array,
+  sharing: Sharing,
+  from: PartyIndex = partyIndex(1),
+): Uint8Array {
   if (protocol === 'sign' || protocol === 'presign') return signingPart(round, body)
   if (round === 4) return body
   if (round === 3) return body.subarray(0, 32)
-  if (protocol === 'keygen') return body.subarray(0, round === 1 ? 64 : contributionBytes(sharing))
-  if (protocol === 'refresh') return body.subarray(0, round === 1 ? 64 : publishedBytes(sharing))
+  if (protocol === 'keygen') return body.subarray(0, round === 1 ? 64 : contributionBytes(sharing, from))
+  if (protocol === 'refresh') return body.subarray(0, round === 1 ? 64 : publishedBytes(sharing, from))
   if (protocol === 'reshare') return body.subarray(0, resharePart(round, body.length, sharing))
   throw new UsageError(`${protocol} has no broadcasts`)
 }

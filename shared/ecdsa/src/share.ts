@@ -3,7 +3,7 @@ import type { KeyId, PartyIndex, SessionId } from '@tandem/rounds'
 /**
  * One party's share of a key in one epoch. The long-lived part: what a backup may hold.
  * Invariants: `secret·G = publicShares[self−1]`, none of them the identity; they add up to publicKey where t = n, and lie on
- * one polynomial of degree t−1 with publicKey at 0 where t < n.
+ * one polynomial of degree t−1 with publicKey at 0 where t < n; with a device, at 0 is publicKey less its public share.
  */
 export type KeyShare = {
   readonly keyId: KeyId
@@ -11,9 +11,11 @@ export type KeyShare = {
   /** binds every later run to the key generation (or refresh) that made these shares */
   readonly ssid: SessionId
   readonly self: PartyIndex
-  /** t of n may sign; additive shares where they are equal, Shamir otherwise */
+  /** how many sign, t of n; additive shares where they are equal, Shamir otherwise. The device counts in both. */
   readonly threshold: number
   readonly parties: number
+  /** the last party is a device without which nobody signs; the others, the nodes, share the rest of the key */
+  readonly withDevice?: boolean
   /** s_self, 32 bytes big-endian, 1..q−1 */
   readonly secret: Uint8Array
   /** X, 33 bytes */

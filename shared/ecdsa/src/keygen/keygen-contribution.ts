@@ -1,5 +1,5 @@
 import { type PartyIndex, ProtocolAbort, type SessionId } from '@tandem/rounds'
-import { contributionBytes, type KeygenSession } from './keygen-session.ts'
+import { contributionBytes, isDealt, type KeygenSession } from './keygen-session.ts'
 import type { Point } from '../math/backend.ts'
 import { concat, equalBytes, le16, split } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
@@ -9,7 +9,7 @@ import { decodeScalar, fromBytesBE, mod, randomScalar, toBytes32 } from '../math
 import { DLOG_PROOF_BYTES, proveDlog, verifyDlog } from '../proof/dlog.ts'
 import { hideSecrets, type KeyShare } from '../share.ts'
 import { shareHolds } from '../share-codec.ts'
-import { coefficientsOf, isAdditive } from '../sharing.ts'
+import { coefficientsOf, isSummand, modeOf } from '../sharing.ts'
 import { type ByParty, inOrder, mapEach, type Round1, withOwn } from '../staging/staging-messages.ts'
 import type { Commitment, Opening } from '../staging/staging-rounds.ts'
 
@@ -29,15 +29,15 @@ type Contribution = Opened & {
   readonly bytes: Uint8Array
 }
 
-/** A peer's contribution with what it dealt us alone: f_j(self), 32 bytes, or nothing where shares are additive. */
+/** A peer's contribution with what it dealt us alone: f_j(self), 32 bytes, or nothing where no share travels. */
 type Dealt = Contribution & { readonly part: Uint8Array }
 
 /** Round 1: f_i, of which the constant is our part of the key, and what commits to it. */
 export function contribute(session: KeygenSession): Commitment {
   const { backend, rng, self, secrets } = session
-  const f = Array.from({ length: coefficientsOf(session) }, () => toBytes32(randomScalar(rng)))
-  // the constant of an additive share is the share
-  secrets[isAdditive(session) ? 'lasting' : 'ephemeral'].push(...f)
+  const f = Array.from({ length: coefficientsOf(session, self) }, () => toBytes32(randomScalar(rng)))
+  // the constant of a summand is the share
+  secrets[isSummand(session, self) ? 'lasting' : 'ephemeral'].push(...f)
   const points = f.map((a) => backend.encode(backend.mulBase(fromBytesBE(a))))
   const parts = { points, cc: rng(32), salt: rng(32) }
   return {
@@ -62,9 +62,9 @@ function openContribution(
   const proof = proveDlog(backend, statementOf(ssid, self, points), fromBytesBE(f[0]!), rng)
   const mine = { ...{ salt, points, cc, proof }, bytes: concat(salt, ...points, cc, proof) }
   return {
-    bytesFor: (j) => concat(mine.bytes, isAdditive(session) ? new Uint8Array() : evaluate(f, j)),
+    bytesFor: (j) => concat(mine.bytes, isDealt(session, self, j) ? evaluate(f, j) : new Uint8Array()),
     settle: (round1, round2) => {
-      const theirs = mapEach(round2, ({ opening }) => parseDealt(session, opening))
+      const theirs = mapEach(round2, ({ opening }, j) => parseDealt(session, opening, j))
       secrets.ephemeral.push(...inOrder(theirs, ({ part }) => part))
       verifyContributions(session, ssid, round1, theirs)
       return makeShare(session, ssid, secretOf(session, f, theirs), withOwn(theirs, self, mine))
@@ -76,9 +76,9 @@ function statementOf(ssid: SessionId, prover: PartyIndex, [A, ...higher]: readon
   return { ssid, prover, A: A!, higher }
 }
 
-function parseDealt(session: KeygenSession, opening: Uint8Array): Dealt {
-  const count = coefficientsOf(session)
-  const bytes = opening.slice(0, contributionBytes(session))
+function parseDealt(session: KeygenSession, opening: Uint8Array, from: PartyIndex): Dealt {
+  const count = coefficientsOf(session, from)
+  const bytes = opening.slice(0, contributionBytes(session, from))
   const points = Array.from({ length: count }, () => POINT_BYTES)
   const [salt, ...rest] = split(bytes, 32, ...points, 32, DLOG_PROOF_BYTES)
   const part = new Uint8Array(opening.subarray(bytes.length))
@@ -95,19 +95,17 @@ function verifyContributions(
   const { backend, peers } = session
   const liars = (holds: (dealt: Dealt, j: PartyIndex) => boolean) => peers.filter((j) => !holds(theirs.get(j)!, j))
 
-  const malformed = liars(({ points, part }) => isCanonical(session, points, part))
+  const dealt = (j: PartyIndex) => isDealt(session, j, session.self)
+  const canonical = ({ points, part }: Dealt, j: PartyIndex) =>
+    points.every((A) => decodePoint(backend, A) !== undefined) && (!dealt(j) || decodeScalar(part) !== undefined)
+  const malformed = liars(canonical)
   if (malformed.length > 0) throw new ProtocolAbort('BAD_ENCODING', 2, malformed) // check K4
   const opensElse = liars((parts, j) => equalBytes(round1.get(j)!.com, commitment(session, j, parts)))
   if (opensElse.length > 0) throw new ProtocolAbort('BAD_COMMITMENT', 2, opensElse) // check K5
   const unproven = liars(({ points, proof }, j) => verifyDlog(backend, statementOf(ssid, j, points), proof))
   if (unproven.length > 0) throw new ProtocolAbort('BAD_PROOF', 2, unproven) // check K6
-  const dealtElse = liars(({ points, part }) => isAdditive(session) || isOnCurveOf(session, points, part))
+  const dealtElse = liars(({ points, part }, j) => !dealt(j) || isOnCurveOf(session, points, part))
   if (dealtElse.length > 0) throw new ProtocolAbort('BAD_SHARE', 2, dealtElse) // check K7
-}
-
-function isCanonical(session: KeygenSession, points: readonly Uint8Array[], part: Uint8Array): boolean {
-  const known = isAdditive(session) || decodeScalar(part) !== undefined
-  return known && points.every((A) => decodePoint(session.backend, A) !== undefined)
 }
 
 /** Feldman: f_j(i)·G = Σ i^k·A_{j,k} */
@@ -120,12 +118,12 @@ function isOnCurveOf({ backend, self }: KeygenSession, points: readonly Uint8Arr
   return backend.equal(backend.mulBase(fromBytesBE(part)), image)
 }
 
-/** s_i: our constant where shares are additive, else Σ f_j(i), our own polynomial among them. */
+/** s_i: our constant if it is a summand, else Σ f_j(i) of all who share a polynomial, our own among them. */
 function secretOf(session: KeygenSession, f: Polynomial, theirs: ByParty<Dealt>): Uint8Array {
   const { self, secrets } = session
-  if (isAdditive(session)) return f[0]!
+  if (isSummand(session, self)) return f[0]!
   const own = evaluate(f, self)
-  const parts = [own, ...inOrder(theirs, ({ part }) => part)]
+  const parts = [own, ...inOrder(theirs, ({ part }, j) => (isDealt(session, j, self) ? [part] : [])).flat()]
   const secret = toBytes32(mod(parts.reduce((sum, part) => sum + fromBytesBE(part), 0n)))
   secrets.ephemeral.push(own)
   secrets.lasting.push(secret)
@@ -139,28 +137,29 @@ function makeShare(session: KeygenSession, ssid: SessionId, secret: Uint8Array, 
   if ([X!, ...shares].some((P) => backend.isIdentity(P))) throw new ProtocolAbort('UNATTRIBUTED', 2) // check K8
   const publicKey = backend.encode(X!)
   const publicShares = shares.map((P) => backend.encode(P))
-  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares })
+  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares, ...modeOf(session) })
   if (!sound) throw new ProtocolAbort('UNATTRIBUTED', 2) // check K8
   const chainCode = TH(backend, 'kg/cc', ssid, ...inOrder(all, ({ cc }) => cc))
   const seen = TH(backend, 'kg/conf', ...inOrder(all, ({ bytes }) => bytes))
   const conf = TH(backend, 'kg/conf', ssid, seen, publicKey, ...publicShares, chainCode)
   return hideSecrets({
-    ...{ keyId, epoch, ssid, self, threshold, parties },
+    ...{ keyId, epoch, ssid, self, threshold, parties, ...modeOf(session) },
     ...{ secret, publicKey, publicShares, chainCode, identities, conf },
   })
 }
 
-/** X, X_1, …, X_n: the constants where shares are additive, else the sum of all polynomials at 0, 1, …, n. */
+/** X, X_1, …, X_n: the constants, and them alone for summands; else the sum of all polynomials at 1, …, n. */
 function publicPoints(session: KeygenSession, all: ByParty<Contribution>): Point[] {
-  const { backend, parties } = session
-  const dealt = inOrder(all, ({ points }) => points.map((A) => backend.decode(A)))
-  const constants = dealt.map(([A]) => A!)
-  if (isAdditive(session)) return [sumPoints(backend, constants), ...constants]
-  const sum = dealt[0]!.map((_, k) =>
+  const { backend } = session
+  const dealt = inOrder(all, ({ points }, i) => ({ i, points: points.map((A) => backend.decode(A)) }))
+  const constants = dealt.map(({ points }) => points[0]!)
+  const shared = dealt.filter(({ i }) => !isSummand(session, i)).map(({ points }) => points)
+  const sum = (shared[0] ?? []).map((_, k) =>
     sumPoints(
       backend,
-      dealt.map((points) => points[k]!),
+      shared.map((points) => points[k]!),
     ),
   )
-  return Array.from({ length: parties + 1 }, (_, x) => evaluatePoints(backend, sum, x))
+  const shares = dealt.map(({ i }) => (isSummand(session, i) ? constants[i - 1]! : evaluatePoints(backend, sum, i)))
+  return [sumPoints(backend, constants), ...shares]
 }

@@ -3,7 +3,7 @@ import { le32 } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
 import { POINT_BYTES } from '../math/points.ts'
 import type { KeyShare } from '../share.ts'
-import { isAdditive, isSharing, type Sharing } from '../sharing.ts'
+import { committeeOf, deviceOf, isAdditive, isSharing, type Sharing } from '../sharing.ts'
 import type { StagingDeps, StagingSession } from '../staging/staging-session.ts'
 
 /** What the parties agreed on before they met. */
@@ -36,12 +36,20 @@ export function openRefresh({ share, stageId }: RefreshSetup, deps: StagingDeps)
     share,
     identities,
     peers: everyone.filter((j) => j !== self),
-    openingBytes: publishedBytes(share) + 32,
+    openingBytes: (from) => publishedBytes(share, from) + (deals(share, from) ? 32 : 0),
     secrets: { ephemeral: [], lasting: [] },
   }
 }
 
-/** What a dealer publishes: a D for every other party, or the coefficients of a polynomial but its constant. */
-export function publishedBytes(sharing: Sharing): number {
-  return POINT_BYTES * ((isAdditive(sharing) ? sharing.parties : sharing.threshold) - 1)
+/** Whether a party deals: all do, but for a device beside nodes that deal polynomials. */
+export function deals(sharing: Sharing, party: PartyIndex): boolean {
+  return isAdditive(sharing) || party !== deviceOf(sharing)
+}
+
+/** What a dealer publishes: a D for every other party, or the coefficients of a polynomial. Its constant only for a device. */
+export function publishedBytes(sharing: Sharing, from: PartyIndex): number {
+  if (!deals(sharing, from)) return 0
+  if (isAdditive(sharing)) return POINT_BYTES * (sharing.parties - 1)
+  const { threshold } = committeeOf(sharing)
+  return POINT_BYTES * (deviceOf(sharing) === null ? threshold - 1 : threshold)
 }

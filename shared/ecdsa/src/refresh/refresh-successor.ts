@@ -5,6 +5,7 @@ import { fromBytesBE, mod, toBytes32 } from '../math/scalar.ts'
 import type { RefreshSession } from './refresh-session.ts'
 import { hideSecrets, type KeyShare } from '../share.ts'
 import { shareHolds } from '../share-codec.ts'
+import { modeOf } from '../sharing.ts'
 
 /** What all openings of a refresh come to, however they were dealt. */
 export type Moves = {
@@ -31,7 +32,7 @@ export function successorOf(session: RefreshSession, rsid: SessionId, { balance,
 
   if (points.some((P) => backend.isIdentity(P))) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
   const publicShares = points.map((P) => backend.encode(P))
-  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares })
+  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares, ...modeOf(share) })
   if (!sound) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
   const conf = TH(backend, 'rf/conf', rsid, ...published, publicKey, ...publicShares, chainCode)
   return hideSecrets({ ...share, epoch, ssid: rsid, secret, publicShares, conf })

@@ -38,8 +38,8 @@ type Length = (session: ReshareSession, from: PartyIndex, to: PartyIndex) => num
 
 /** Source: docs/spec/reshare.md, section 2. */
 export function* reshareInRounds(session: ReshareSession): Protocol<ReshareResult> {
-  const { backend, rng, share, self, others, place, secrets } = session
-  const own = share && dealOwn(session, share)
+  const { backend, rng, share, self, others, place, dealerAt, secrets } = session
+  const own = share && dealerAt.has(place) ? dealOwn(session, share) : null
   const nonce = rng(32)
   const peers = self === null ? [] : others.filter((p) => isNew(session, p))
   const offers = new Map(peers.map((p) => [p, offerPairing(backend, rng, secrets)]))

@@ -2,14 +2,13 @@ import { type PartyIndex, partyIndex, type SessionId, sessionId, UsageError } fr
 import { equalBytes, le16, le32 } from '../math/bytes.ts'
 import { TH } from '../math/hash.ts'
 import type { KeyShare } from '../share.ts'
-import { isSharing, type Sharing } from '../sharing.ts'
+import { committeeOf, deviceOf, isSharing, modeBytes, modeOf, type Sharing, sizeBytes } from '../sharing.ts'
 import type { RunSecrets } from '../staging/pairing.ts'
 import type { StagingDeps, StagingSession } from '../staging/staging-session.ts'
 import { type AttestedKey, checkStatement, type KeyPin, type KeyStatement } from './key-statement.ts'
 
-/** Who will hold the key: t′ of n′. */
-export type Committee = {
-  readonly threshold: number
+/** Who will hold the key: t′ of n′. A device stays: last, under its identity, and counted in both. */
+export type Committee = Pick<Sharing, 'threshold' | 'withDevice'> & {
   /** Ed25519 identity of every new party in index order, 32 bytes each; n′ of them */
   readonly identities: readonly Uint8Array[]
 }
@@ -21,10 +20,10 @@ export type ReshareSetup = {
   readonly attested: AttestedKey
   /** what we ourselves know of the key; of our share, if we hold one */
   readonly pin: KeyPin
-  /** S: exactly t old parties, ascending */
+  /** S: exactly t old parties, ascending; nodes only, a device deals nothing */
   readonly dealers: readonly PartyIndex[]
   readonly next: Committee
-  /** our share of the key as it is, if we are one of the dealers */
+  /** our share of the key as it is, if we are one of the dealers, or the device */
   readonly share: KeyShare | null
   /** our index in the new committee, unless we leave */
   readonly self: PartyIndex | null
@@ -56,6 +55,7 @@ export function openReshare(setup: ReshareSetup, deps: StagingDeps): ReshareSess
   checkStatement(deps.backend, setup.pin, attested)
   checkDealers(statement, dealers)
   checkCommittee(next)
+  checkDevice(statement, next)
   if (stageId.length !== 32) throw new UsageError('a stage id is 32 bytes')
 
   const places = placesOf(setup)
@@ -64,7 +64,7 @@ export function openReshare(setup: ReshareSetup, deps: StagingDeps): ReshareSess
   return {
     ...deps,
     ...{ sid: sidOf(setup, deps), statement, dealers, share, self, place, dealerAt },
-    next: { ...next, parties: next.identities.length },
+    next: nextSharing(next),
     others: places.map((_, at) => partyIndex(at + 1)).filter((p) => p !== place),
     secrets: { ephemeral: [], lasting: [] },
   }
@@ -83,18 +83,36 @@ export function newPartyOf(session: ReshareSession, self: PartyIndex): StagingSe
   const everyone = next.identities.map((_, at) => partyIndex(at + 1))
   return {
     ...{ backend, rng, sign, sid, self, secrets, identities: next.identities },
-    ...{ protocol: 'reshare', epoch: 0, openingBytes: 0, peers: everyone.filter((j) => j !== self) },
+    ...{ protocol: 'reshare', epoch: 0, openingBytes: () => 0, peers: everyone.filter((j) => j !== self) },
   }
 }
 
-function checkDealers({ threshold, identities }: KeyStatement, dealers: readonly PartyIndex[]): void {
-  const ascending = dealers.every((i, at) => i <= identities.length && (at === 0 || dealers[at - 1]! < i))
+function checkDealers(statement: KeyStatement, dealers: readonly PartyIndex[]): void {
+  const { threshold, parties } = committeeOf(oldSharing(statement))
+  const ascending = dealers.every((i, at) => i <= parties && (at === 0 || dealers[at - 1]! < i))
   if (!ascending || dealers.length !== threshold) throw new UsageError('not a quorum of the key') // check S1
 }
 
-function checkCommittee({ threshold, identities }: Committee): void {
+function nextSharing(next: Committee): Committee & Sharing {
+  return { ...next, parties: next.identities.length }
+}
+
+/** How the key is shared as it is. */
+export function oldSharing({ threshold, identities, ...mode }: KeyStatement): Sharing {
+  return { threshold, parties: identities.length, ...modeOf(mode) }
+}
+
+/** It neither comes nor goes, nor becomes another: that would be another way to hold the key. */
+function checkDevice(statement: KeyStatement, next: Committee): void {
+  const [before, after] = [statement, next].map(({ withDevice, identities }) =>
+    withDevice === true ? identities.at(-1)! : new Uint8Array(),
+  )
+  if (!equalBytes(before!, after!)) throw new UsageError('a reshare leaves the device what it is') // check K2
+}
+
+function checkCommittee({ threshold, identities, ...mode }: Committee): void {
   const distinct = new Set(identities.map((id) => id.join())).size === identities.length
-  if (!isSharing({ threshold, parties: identities.length })) {
+  if (!isSharing({ threshold, parties: identities.length, ...modeOf(mode) })) {
     throw new UsageError('a threshold is at least two and at most n')
   }
   if (identities.some((id) => id.length !== 32)) throw new UsageError('an identity is 32 bytes')
@@ -106,9 +124,11 @@ function ownPlace({ attested, dealers, next, share, self }: ReshareSetup, places
   if (self !== null && self > next.identities.length) throw new UsageError('our index is not one of the parties') // check K2
   if (share === null) {
     if (self === null) throw new UsageError('we neither deal nor join')
+    if (self === deviceOf(nextSharing(next))) throw new UsageError('a device stays with its share') // check K2
     return self
   }
-  if (!dealers.includes(share.self)) throw new UsageError('we are not one of the dealers')
+  const isDevice = share.self === deviceOf(share)
+  if (!isDevice && !dealers.includes(share.self)) throw new UsageError('we are not one of the dealers')
   if (!equalBytes(share.ssid, ssid)) throw new UsageError('our share is of another epoch') // check L3
   const place = placeOf(places, identities[share.self - 1]!)
   if (place !== (self ?? place) || (self === null && place <= next.identities.length)) {
@@ -126,6 +146,6 @@ function sidOf({ attested, stageId, dealers, next }: ReshareSetup, { backend }: 
   const { keyId, ssid, epoch, publicKey, publicShares, chainCode } = attested.statement
   const key = [keyId, ssid, le32(epoch), stageId, publicKey, ...publicShares, chainCode]
   const from = [le16(dealers.length), ...dealers.map(le16)]
-  const to = [le16(next.identities.length), le16(next.threshold), ...next.identities]
+  const to = [...sizeBytes(nextSharing(next)), ...next.identities, ...modeBytes(next)]
   return sessionId(TH(backend, 'rs/sid', ...key, ...from, ...to))
 }

@@ -6,10 +6,10 @@ import { decodePoint, sumPoints } from '../math/points.ts'
 import { decodeScalar, fromBytesBE, mod, toBytes32 } from '../math/scalar.ts'
 import { hideSecrets, type KeyShare } from '../share.ts'
 import { shareHolds } from '../share-codec.ts'
-import { weightOf } from '../sharing.ts'
+import { deviceOf, modeOf, weightOf } from '../sharing.ts'
 import type { ByParty } from '../staging/staging-messages.ts'
 import { constantOf, type Dealing, deal, imageOf, partOf, publish } from './reshare-dealing.ts'
-import type { ReshareSession } from './reshare-session.ts'
+import { oldSharing, type ReshareSession } from './reshare-session.ts'
 
 // What dealers send, how it is checked, and what it adds up to. Source: docs/spec/reshare.md, section 2.
 
@@ -29,7 +29,7 @@ export type NextKey = Pick<KeyShare, 'ssid' | 'publicShares' | 'conf'>
 /** w_i(S)·s_i, shared anew. */
 export function dealOwn(session: ReshareSession, share: KeyShare): OwnDealing {
   const { backend, rng, dealers, next, secrets } = session
-  const weight = weightOf(oldSharing(session), share.self, dealers)
+  const weight = weightOf(share, share.self, dealers)
   const dealing = deal(rng, next, mod(weight * fromBytesBE(share.secret)))
   secrets.ephemeral.push(...dealing)
   const published = publish(backend, dealing)
@@ -87,7 +87,7 @@ export function nextKeyOf(session: ReshareSession, rsid: SessionId, dealt: ByPar
       points.map((A) => A[k]!),
     ),
   )
-  const images = next.identities.map((_, at) => imageOf(backend, next, sum, at + 1))
+  const images = next.identities.map((_, at) => nextPointOf(session, sum, at + 1))
   if (images.some((P) => backend.isIdentity(P))) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
   const publicShares = images.map((P) => backend.encode(P))
   const { publicKey, chainCode } = statement
@@ -95,17 +95,27 @@ export function nextKeyOf(session: ReshareSession, rsid: SessionId, dealt: ByPar
   return { ssid: rsid, publicShares, conf }
 }
 
-/** 2.3 s′_j = Σ f_i(j). @throws {ProtocolAbort} `UNATTRIBUTED` if it is no share of the same key */
+/** X′_j, from the sum of all dealings. */
+function nextPointOf({ backend, statement, next }: ReshareSession, sum: readonly Point[], j: number): Point {
+  const image = imageOf(backend, next, sum, j)
+  if (j !== deviceOf(next)) return image
+  return backend.add(backend.decode(statement.publicShares.at(-1)!), backend.negate(image))
+}
+
+/** 2.3 s′_j = Σ f_i(j), or s_D − Σδ_i. @throws {ProtocolAbort} `UNATTRIBUTED` if it is no share of the same key */
 export function nextShareOf(session: ReshareSession, self: PartyIndex, key: NextKey, dealt: ByParty<Dealt>): KeyShare {
-  const { backend, statement, next, secrets } = session
+  const { backend, statement, share, next, secrets } = session
   const { keyId, publicKey, chainCode } = statement
   const { threshold, parties, identities } = next
-  const secret = toBytes32(mod([...dealt.values()].reduce((sum, { part }) => sum + fromBytesBE(part!), 0n)))
+  const sum = [...dealt.values()].reduce((total, { part }) => total + fromBytesBE(part!), 0n)
+  const secret = toBytes32(mod(share && self === deviceOf(next) ? fromBytesBE(share.secret) - sum : sum))
   secrets.lasting.push(secret)
-  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares: key.publicShares })
+  const mode = modeOf(next)
+  const sound = shareHolds(backend, { self, threshold, secret, publicKey, publicShares: key.publicShares, ...mode })
   if (!sound) throw new ProtocolAbort('UNATTRIBUTED', 2) // check L2
   return hideSecrets({
     ...{ keyId, epoch: 0, self, threshold, parties, secret, publicKey, chainCode, identities },
+    ...mode,
     ...key,
   })
 }
@@ -123,11 +133,7 @@ function constant(session: ReshareSession, published: readonly Uint8Array[]): Po
 /** w_i(S)·X_i */
 function weighted(session: ReshareSession, i: PartyIndex): Point {
   const { backend, statement, dealers } = session
-  return backend.mulPublic(backend.decode(statement.publicShares[i - 1]!), weightOf(oldSharing(session), i, dealers))
-}
-
-function oldSharing({ statement: { threshold, identities } }: ReshareSession) {
-  return { threshold, parties: identities.length }
+  return backend.mulPublic(backend.decode(statement.publicShares[i - 1]!), weightOf(oldSharing(statement), i, dealers))
 }
 
 function decodeAll({ backend }: ReshareSession, published: readonly Uint8Array[]): Point[] {

@@ -1,5 +1,5 @@
 import { type PartyIndex, partyIndex } from '@tandem/rounds'
-import type { Sharing } from '../sharing.ts'
+import { committeeOf, deviceOf, type Sharing } from '../sharing.ts'
 
 /**
  * Signer sets of a new key, few and such that every two parties are in one of them: a presign by each shows that every pair
@@ -7,7 +7,14 @@ import type { Sharing } from '../sharing.ts'
  *
  * Source: docs/spec/keygen.md, section B.
  */
-export function rehearsalQuorums({ threshold, parties }: Sharing): PartyIndex[][] {
+export function rehearsalQuorums(sharing: Sharing): PartyIndex[][] {
+  const device = deviceOf(sharing)
+  const quorums = quorumsOfNodes(committeeOf(sharing))
+  // every node is in one of them, and so meets the device
+  return device === null ? quorums : quorums.map((nodes) => [...nodes, device])
+}
+
+function quorumsOfNodes({ threshold, parties }: Sharing): PartyIndex[][] {
   const everyone = Array.from({ length: parties }, (_, i) => partyIndex(i + 1))
   const met = new Set<string>()
   const isNew = (i: PartyIndex, j: PartyIndex) => !met.has(pairOf(i, j))

@@ -15,13 +15,13 @@ import { fromBytesBE, mod } from '../math/scalar.ts'
 import type { AliceState, BobState } from '../multiply/rvole.ts'
 import type { OpenPair } from '../pair.ts'
 import type { KeyShare } from '../share.ts'
-import { weightOf } from '../sharing.ts'
+import { deviceOf, weightOf } from '../sharing.ts'
 
 /** Who signs, in one run. Every signer must hold the same. */
 export type SigningSession = {
   /** 32 random bytes of the initiator, never used before under this key */
   readonly sigid: SessionId
-  /** ascending, exactly as many as the key's threshold, ourselves among them */
+  /** ascending, exactly as many as the key's threshold, ourselves among them, and the device of a key that has one */
   readonly signers: readonly PartyIndex[]
 }
 
@@ -70,6 +70,8 @@ export function startSigning(
   const { share, pairs } = key
   const ascending = signers.every((i, at) => i <= share.parties && (at === 0 || signers[at - 1]! < i))
   if (!ascending || signers.length !== share.threshold) throw new UsageError('not a signer set of this key') // check S1
+  const device = deviceOf(share)
+  if (device !== null && !signers.includes(device)) throw new UsageError('nobody signs without the device') // check S1
   if (!signers.includes(share.self)) throw new UsageError('not a signer of this run') // check S1
   const others = signers.filter((j) => j !== share.self)
   const peers = others.flatMap((j) => pairs.get(j) ?? [])

@@ -2,6 +2,7 @@ import { type KeyId, type PartyIndex, UsageError } from '@tandem/rounds'
 import type { Backend } from '../math/backend.ts'
 import { le32 } from '../math/bytes.ts'
 import { type Sha2, TH } from '../math/hash.ts'
+import { isQualified, type Sharing } from '../sharing.ts'
 import { ackMessage, type StagingProtocol } from './staging-session.ts'
 
 // What makes a staged key one in force among n parties: the acknowledgements of all of them. Source: docs/spec/reshare.md,
@@ -47,8 +48,8 @@ export function handoverStatement(sha: Sha2, { keyId, stageId, epoch, conf }: Ha
 }
 
 /**
- * An old party that was not in the run cannot know which `conf` belongs to it. It believes t′ of the new committee, of whom
- * one is honest; then {@link checkCertificate} under that `conf`.
+ * An old party that was not in the run cannot know which `conf` belongs to it. It believes t′ of the new committee, the device of one that has it
+ * among them, for one is honest; then {@link checkCertificate} under that `conf`.
  *
  * @param next identities and threshold of the committee as the owner ordered it, never as a peer says
  * @throws {UsageError} with fewer than t′ valid signatures
@@ -56,7 +57,7 @@ export function handoverStatement(sha: Sha2, { keyId, stageId, epoch, conf }: Ha
 export function checkHandover(
   backend: Backend,
   claim: HandoverClaim,
-  next: { readonly threshold: number; readonly identities: readonly Uint8Array[] },
+  next: Pick<Sharing, 'threshold' | 'withDevice'> & { readonly identities: readonly Uint8Array[] },
   receipts: ReadonlyMap<PartyIndex, Uint8Array>,
 ): void {
   const message = handoverStatement(backend, claim)
@@ -64,5 +65,9 @@ export function checkHandover(
     const identity = next.identities[j - 1]
     return identity && backend.ed25519Verify(signature, message, identity)
   })
-  if (valid.length < next.threshold) throw new UsageError('fewer parties vouch for the handover than could lie') // check L4
+  const enough = isQualified(
+    { ...next, parties: next.identities.length },
+    valid.map(([j]) => j),
+  )
+  if (!enough) throw new UsageError('fewer parties vouch for the handover than could lie') // check L4
 }

@@ -1,12 +1,4 @@
-import {
-  exchange,
-  journal,
-  type PartyIndex,
-  type Protocol,
-  ProtocolAbort,
-  type SessionId,
-  toEach,
-} from '@tandem/rounds'
+import { exchange, journal, type PartyIndex, type Protocol, ProtocolAbort, type SessionId } from '@tandem/rounds'
 import { concat, equalBytes } from '../math/bytes.ts'
 import {
   expandPairing,
@@ -42,7 +34,12 @@ export function* confirm(
   const expansions = yield* withEach(peers, (j) =>
     expandPairing(pairing(session, ssid, j), offers.get(j)!, second.get(j)!.reply),
   )
-  const third = yield* talk(session, [3, ssid], ROUND3, (j) => concat(conf, expansions.get(j)!.pprf))
+  const third = yield* talk(
+    session,
+    [3, ssid],
+    () => ROUND3,
+    (j) => concat(conf, expansions.get(j)!.pprf),
+  )
   const agreed = peers.every((j) => equalBytes(third.get(j)!.conf, conf))
   if (!agreed) throw new ProtocolAbort('ECHO_MISMATCH', 3) // check K9 K15
   const pairs = peers.map((j) => {
@@ -59,7 +56,12 @@ export function* certify(session: StagingSession, stage: Stage): Protocol<Keygen
   const ack = acknowledge(session, conf)
   yield* journal({ entry: 'store', name: 'stage', bytes: encodeStage(backend, stage) })
 
-  const acks = yield* talk(session, [4, ssid], ROUND4, () => ack)
+  const acks = yield* talk(
+    session,
+    [4, ssid],
+    () => ROUND4,
+    () => ack,
+  )
   const unsigned = peers.filter((j) => !acknowledges(session, j, conf, acks.get(j)!))
   if (unsigned.length > 0) throw new ProtocolAbort('BAD_PROOF', 4, unsigned) // check K10
   return hideSecrets({ ...stage, certificate: inOrder(withOwn(acks, self, ack), (one) => one) })
@@ -86,13 +88,14 @@ export function pairing(session: StagingSession, ssid: SessionId, peer: PartyInd
 export function* talk<T>(
   session: StagingSession,
   [round, sid]: readonly [number, SessionId],
-  body: Body<T>,
+  bodyFrom: (peer: PartyIndex) => Body<T>,
   bodyFor: (peer: PartyIndex) => Uint8Array,
 ): Protocol<ByParty<T>> {
   const { self, peers } = session
   const send = new Map(peers.map((j) => [j, bodyFor(j)]))
-  const inbox = yield* exchange(stagingHeader(session, round, sid), self, send, toEach(peers, body.bytes))
-  return mapEach(inbox, body.parse)
+  const expect = new Map(peers.map((j) => [j, bodyFrom(j).bytes]))
+  const inbox = yield* exchange(stagingHeader(session, round, sid), self, send, expect)
+  return mapEach(inbox, (body, j) => bodyFrom(j).parse(body))
 }
 
 export function* withEach<T>(

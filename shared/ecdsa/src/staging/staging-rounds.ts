@@ -47,13 +47,21 @@ function* generate(session: StagingSession, mine: Commitment): Protocol<Stage> {
   const { backend, rng, self, peers, secrets, openingBytes } = session
 
   const offers = new Map(peers.map((j) => [j, offerPairing(backend, rng, secrets)]))
-  const first = yield* talk(session, [1, session.sid], ROUND1, (j) => concat(mine.nonce, mine.com, offers.get(j)!.abot))
+  const first = yield* talk(
+    session,
+    [1, session.sid],
+    () => ROUND1,
+    (j) => concat(mine.nonce, mine.com, offers.get(j)!.abot),
+  )
   const ssid = ssidOf(session, withOwn(first, self, mine))
 
   const replies = yield* withEach(peers, (j) => replyPairing(pairing(session, ssid, j), first.get(j)!.abot, rng))
   const opening = mine.open(ssid)
-  const second = yield* talk(session, [2, ssid], round2(openingBytes), (j) =>
-    concat(opening.bytesFor(j), offers.get(j)!.zeroHalf, replies.get(j)!.reply),
+  const second = yield* talk(
+    session,
+    [2, ssid],
+    (j) => round2(openingBytes(j)),
+    (j) => concat(opening.bytesFor(j), offers.get(j)!.zeroHalf, replies.get(j)!.reply),
   )
   return yield* confirm(session, opening.settle(first, second), { offers, replies, second })
 }

@@ -26,8 +26,8 @@ export type StagingSession = StagingDeps & {
   readonly peers: readonly PartyIndex[]
   /** Ed25519 identity of every party in index order, 32 bytes each */
   readonly identities: readonly Uint8Array[]
-  /** what opens a commitment, in bytes */
-  readonly openingBytes: number
+  /** what opens that peer's commitment and what it deals us, in bytes */
+  readonly openingBytes: (from: PartyIndex) => number
   readonly secrets: RunSecrets
 }
 
