@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { StoreError } from './errors.ts'
 import { LAST_CODE_POINT } from './ref.ts'
 import type { Ref, Version } from './types.ts'
@@ -50,7 +50,9 @@ type Op =
 export async function openLevelRows(path: string): Promise<LevelRows> {
   const db = await guarded(async () => {
     await mkdir(path, { recursive: true, mode: 0o700 })
-    const opened: Level = new ClassicLevel(path)
+    // Compiled code, which only a committee's node needs: every other service starts, and is bundled, without it.
+    const { ClassicLevel: Database } = await import('classic-level')
+    const opened: Level = new Database(path)
     await opened.open()
     return opened
   })
