@@ -1,23 +1,29 @@
 import { ConfigError, createLog, onTermination } from '@tandem/service'
-import { type Config, readSigpairConfig } from './config.ts'
+import { readSigpairConfig, readSigpairMode } from './config.ts'
 import { startSigpair } from './start.ts'
 
-const config = configOrExit()
-const log = createLog({ name: 'sigpair', level: config.logLevel })
 try {
-  const sigpair = await startSigpair(config)
-  onTermination(sigpair.close, log)
-} catch (cause) {
-  log.error({ event: 'not-started', cause })
+  await (readSigpairMode() === 'committee' ? runNode() : runPair())
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`sigpair: ${error.message}\n`)
   process.exit(1)
 }
 
-function configOrExit(): Config {
+async function runPair(): Promise<void> {
+  const config = readSigpairConfig()
+  const log = createLog({ name: 'sigpair', level: config.logLevel })
   try {
-    return readSigpairConfig()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`sigpair: ${error.message}\n`)
-    return process.exit(1)
+    const sigpair = await startSigpair(config)
+    onTermination(sigpair.close, log)
+  } catch (cause) {
+    log.error({ event: 'not-started', cause })
+    process.exit(1)
   }
+}
+
+/** Loaded when wanted: libp2p takes longer to load than all of an ordinary Sigpair. */
+async function runNode(): Promise<void> {
+  const { runCommitteeNode } = await import('./committee/run.ts')
+  await runCommitteeNode()
 }

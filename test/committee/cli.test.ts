@@ -49,6 +49,17 @@ beforeAll(async () => {
           since: Date.now() - 5_000,
         },
       ],
+      faults: [
+        {
+          at: Date.now() - 7_000,
+          sessionId: STUB_KEY,
+          keyId: STUB_KEY,
+          operation: 'keySign',
+          code: 'BAD_SHARE',
+          round: 3,
+          culprits: [BOB],
+        },
+      ],
     }),
   )
   api = await serveApi(committee)
@@ -149,6 +160,7 @@ test('status shows for every session which node it waits for, in which round, si
   expect(session?.[6]).toMatch(/^[0-9]+ s$/)
   expect(lines.find(([label]) => label === 'oregon')?.slice(2)).toEqual(['DOWN', expect.any(String), 'never'])
   expect(lines.find((cells) => cells[1] === 'READY')?.slice(2)).toEqual(['0', '2 of 3', 'this node, frankfurt, oregon'])
+  expect(lines.find(([code]) => code === 'BAD_SHARE')?.slice(2, 5)).toEqual(['keySign', '3', 'frankfurt'])
   expect(JSON.parse((await cli('status', '--node', api.url, '--json')).out)).toMatchObject({ node: ALICE })
 })
 

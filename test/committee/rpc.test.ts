@@ -20,7 +20,7 @@ const committee = stubCommittee(
     asked.push(request)
     return outcome()
   },
-  async () => ({ node: NODES[0]!, peers: [], keys: [], sessions: [] }),
+  async () => ({ node: NODES[0]!, peers: [], keys: [], sessions: [], faults: [] }),
 )
 
 const caller = testCaller(seeded('rpc'))

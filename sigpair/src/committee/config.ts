@@ -71,7 +71,8 @@ const callers = z
 
 const schema = z.object({
   NODE_IDENTITY_FILE: z.string().meta({
-    description: "this node's private Ed25519 JWK, mode 0600; made by `committee identity FILE`",
+    description:
+      "this node's private Ed25519 JWK, mode 0600; made by `node sigpair/src/committee/cli/cli.ts identity FILE`",
     example: '/run/secrets/node.jwk',
   }),
   PEERS: envJson(peers).meta({

@@ -2,11 +2,11 @@ import type { CommitteeStatus } from '@tandem/wire'
 
 /**
  * What an operator wants to know: for every running session which node it waits for, in which round, since when; then the
- * peers and the keys.
+ * peers, the keys, and the latest checks that failed.
  *
  * @param now ms since 1970
  */
-export function statusTable({ node, peers, keys, sessions }: CommitteeStatus, now: number): string {
+export function statusTable({ node, peers, keys, sessions, faults }: CommitteeStatus, now: number): string {
   const labels = new Map([[node, 'this node'], ...peers.map((peer) => [peer.node, peer.label] as const)])
   const nameOf = (name: string) => labels.get(name) ?? short(name)
   const list = (names: readonly string[]) => names.map(nameOf).join(', ')
@@ -45,6 +45,18 @@ export function statusTable({ node, peers, keys, sessions }: CommitteeStatus, no
         String(epoch),
         `${threshold} of ${members.length}`,
         list(members),
+      ]),
+    ),
+    section(
+      'faults',
+      ['FAULT', 'KEY', 'OPERATION', 'ROUND', 'CULPRITS', 'SINCE'],
+      faults.map(({ code, keyId, operation, round, culprits, at }) => [
+        code,
+        short(keyId),
+        operation,
+        String(round),
+        list(culprits) || 'unknown',
+        ago(now - at),
       ]),
     ),
   ].join('\n\n')
