@@ -82,7 +82,13 @@ describe('the rehearsal', () => {
     const { end, keyId, sent } = await lie(inRound('presign', 1, (body) => flip(body, OFFER.u, 0)))
     expect(end).toMatchObject(aborted)
     expect((await viewOf(keyId)).status).toBe('ERROR')
-    expect(await pairOf(keyId, sent)).toMatchObject({ status: 'RETIRED', setup: null, epochKey: null, opened: 1, passed: 0 })
+    expect(await pairOf(keyId, sent)).toMatchObject({
+      status: 'RETIRED',
+      setup: null,
+      epochKey: null,
+      opened: 1,
+      passed: 0,
+    })
   })
 })
 

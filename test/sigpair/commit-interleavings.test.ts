@@ -147,7 +147,8 @@ async function check({ instances, key, device, receipts }: Model): Promise<void>
 /** A network that works again: whatever can be committed is, and both ends agree. */
 async function settle(model: Model): Promise<void> {
   const before = await readKey(model.instances[0]!, model.key.keyId)
-  const possible = before?.status === 'READY' || (before?.status === 'PENDING' && before.key.stage?.acknowledged === true)
+  const possible =
+    before?.status === 'READY' || (before?.status === 'PENDING' && before.key.stage?.acknowledged === true)
   for (const what of ['send commit', 'deliver commit', 'deliver receipt'] as const) {
     const last = { 'deliver commit': model.commits.length - 1, 'deliver receipt': model.receipts.length - 1 }
     await take(model, { what, which: Math.max(0, what === 'send commit' ? 0 : last[what]) })
