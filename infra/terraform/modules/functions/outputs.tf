@@ -1,0 +1,4 @@
+output "members" {
+  description = "IAM member of the part"
+  value       = { functions = google_service_account.this.member }
+}
