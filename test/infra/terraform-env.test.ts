@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { readDuoNodeConfig } from '../../duo-node/src/config.ts'
+import { readFunctionsConfig } from '../../functions/src/config.ts'
+import { readSigpairConfig } from '../../sigpair/src/config.ts'
+
+const ROOT = resolve(import.meta.dirname, '../../infra/terraform')
+
+/** Without terraform there is nothing to ask; where CI is set the check says so. */
+const present = spawnSync('terraform', ['version']).error === undefined
+const withTerraform = present || process.env['CI'] !== undefined ? describe : describe.skip
+
+type Env = Readonly<Record<string, string>>
+
+/** Public keys as they are written into a `.tfvars`, of nobody. */
+const key = (letter: string) => ({ kty: 'OKP', crv: 'Ed25519', x: letter.repeat(43), kid: letter.repeat(43) })
+
+const SECRET = `whsec_${'A'.repeat(32)}`
+
+/** What the deployment adds to the environment by itself. */
+const ON_CLOUD_RUN = { K_SERVICE: 'x' }
+
+withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
+  let scratch: string
+  let env: Readonly<Record<'sigpair-device' | 'sigpair-internal' | 'rewrap' | 'duo-node' | 'functions', Env>>
+
+  /** The policy alone, with the values of the environment: it needs no provider. */
+  function terraform(...args: readonly string[]): string {
+    const { status, stdout, stderr } = spawnSync('terraform', [`-chdir=${join(ROOT, 'modules/policy')}`, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, TF_DATA_DIR: scratch, CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1', ...values() },
+    })
+    if (status !== 0) throw new Error(`${stdout}${stderr}`)
+    return stdout
+  }
+
+  const values = () => {
+    const { databases } = JSON.parse(readFileSync(join(ROOT, 'collections.generated.json'), 'utf8')) as {
+      databases: unknown
+    }
+    return { TF_VAR_project_number: '123456789012', TF_VAR_databases: JSON.stringify(databases) }
+  }
+
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'tandem-terraform-'))
+    const state = join(scratch, 'policy.tfstate')
+    terraform('init', '-backend=false', '-input=false')
+    terraform(
+      'apply',
+      '-auto-approve',
+      '-input=false',
+      `-state=${state}`,
+      `-var-file=${join(ROOT, `${environment}.tfvars`)}`,
+      `-var=functions_keys=${JSON.stringify([key('A')])}`,
+      `-var=duo_node_keys=${JSON.stringify([key('B')])}`,
+    )
+    env = JSON.parse(terraform('output', '-json', `-state=${state}`, 'env')) as typeof env
+  }, 30_000)
+
+  afterAll(() => {
+    rmSync(scratch, { recursive: true })
+  })
+
+  test('is one that Sigpair takes in production, in both roles', () => {
+    const device = readSigpairConfig({ ...env['sigpair-device'], ...ON_CLOUD_RUN, PORT: '8080' })
+    const internal = readSigpairConfig({ ...env['sigpair-internal'], ...ON_CLOUD_RUN, PORT: '8081' })
+    expect(device).toMatchObject({ role: 'device', host: '0.0.0.0' })
+    expect(internal).toMatchObject({ role: 'internal', internalHost: '0.0.0.0', internalPort: 8081 })
+    expect(device.stores).toMatchObject({
+      parties: { kind: 'firestore', databaseId: 'parties' },
+      presignatures: { kind: 'firestore', databaseId: 'presignatures' },
+    })
+    expect(device.kms.endpoint).toBeUndefined()
+    expect(device.auditKey).toBeDefined()
+  })
+
+  test('is one that the job which seals anew takes', () => {
+    expect(readSigpairConfig({ ...env.rewrap, ...ON_CLOUD_RUN }).kms.keyName).toMatch(/\/cryptoKeys\/shares$/)
+  })
+
+  test('is one that duo-node takes in production', () => {
+    const config = readDuoNodeConfig({ ...env['duo-node'], ...ON_CLOUD_RUN, PORT: '3001', WEBHOOK_SECRET: SECRET })
+    expect(config).toMatchObject({ store: { kind: 'firestore', databaseId: 'backend' }, host: '0.0.0.0' })
+    expect(config.webhooks?.url).toMatch(/^https:\/\/.*\/webhooks\/duo-node$/)
+  })
+
+  test('is one that functions takes in production', () => {
+    const config = readFunctionsConfig({ ...env.functions, ...ON_CLOUD_RUN, WEBHOOK_SECRETS: SECRET })
+    expect(config).toMatchObject({ store: { kind: 'firestore', databaseId: 'backend' }, host: '0.0.0.0' })
+  })
+
+  test('lets everybody be asked under the name that others call him by', () => {
+    const hostOf = (url: string) => new URL(url).hostname
+    const duoNode = readDuoNodeConfig({ ...env['duo-node'], WEBHOOK_SECRET: SECRET })
+    const functions = readFunctionsConfig({ ...env.functions, WEBHOOK_SECRETS: SECRET })
+    expect(duoNode.hosts).toContain(hostOf(functions.duoNodeUrl))
+    expect(functions.hosts).toContain(hostOf(duoNode.webhooks!.url))
+    expect(readSigpairConfig(env['sigpair-internal']).hosts).toContain(hostOf(duoNode.sigpairUrl))
+    expect(readSigpairConfig(env['sigpair-device']).hosts).toContain(hostOf(functions.sigpairUrl))
+  })
+})
