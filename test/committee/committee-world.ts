@@ -180,3 +180,15 @@ export async function keyAt(world: World, index: number, keyId: string) {
   const { keys } = await world.at(index).status()
   return keys.find((key) => key.keyId === keyId)
 }
+
+export const generate = (world: World, name: string, { threshold, nodes }: Shape, at = nodes[0]!) => {
+  const members = nodes.map((index) => world.names[index - 1]!)
+  return world.at(at).keyGen(ask(world, 'keyGen', { keyId: keyIdOf(name), members, threshold }))
+}
+export type Shape = { readonly threshold: number; readonly nodes: readonly number[] }
+
+export const readyEverywhere = (world: World, name: string, nodes: readonly number[]) =>
+  eventually(async () => {
+    const keys = await Promise.all(nodes.map((index) => keyAt(world, index, keyIdOf(name))))
+    return keys.every((key) => key?.status === 'READY')
+  })

@@ -85,39 +85,46 @@ export function committeeDigest(payload: SignPayload): Uint8Array {
 /** Runs until somebody who was silent in one is not in the next; each is bounded, and there are few. */
 const MAX_RUNS = 4
 
-/** Failures that a new run may not have. */
-const PASSING = new Set([
+/** What one node says of others, or of the moment; everything else it says of itself. */
+const HEARSAY = new Set([
   'SILENT_PEER',
   'CANCELLED',
   'MISMATCH',
+  'ECHO_MISMATCH',
   'EPOCH_MISMATCH',
   'REQUEST_IN_PROGRESS',
-  'SESSION_CONSUMED',
 ])
 
 export async function keySign(node: Node, request: Request): Promise<CommitteeSignature> {
-  const current = requireCurrent(await readKey(node, request.params.keyId))
+  const { keyId } = request.params
   const avoided = new Set<NodeName>()
   for (let run = 1; ; run++) {
+    const current = requireCurrent(await readKey(node, keyId))
     try {
       return await coordinate(node, playOf(node, request, current, avoided))
     } catch (error) {
       if (!(error instanceof RunFailed)) throw error
-      const { failure } = error
-      for (const name of failure.silent) avoided.add(name)
-      node.log.info({ event: 'committee.again', keyId: request.params.keyId, run, code: failure.code })
-      if (run >= MAX_RUNS || !PASSING.has(failure.code)) throw errorOf(failure)
+      const { failure, from } = error
+      const named = HEARSAY.has(failure.code) ? failure.silent : [from]
+      for (const name of named) if (name !== node.self) avoided.add(name)
+      const hopeless = failure.code === 'PROTOCOL_ABORTED' || (from === node.self && !HEARSAY.has(failure.code))
+      if (run >= MAX_RUNS || hopeless) throw errorOf(failure)
+      node.log.info({ event: 'committee.again', keyId, run, code: failure.code, avoided: [...avoided] })
     }
   }
 }
 
+type Failure = Parameters<typeof errorOf>[0]
+
 class RunFailed extends Error {
   override readonly name = 'RunFailed'
-  readonly failure: Parameters<typeof errorOf>[0]
+  readonly failure: Failure
+  readonly from: NodeName
 
-  constructor(failure: Parameters<typeof errorOf>[0]) {
+  constructor(failure: Failure, from: NodeName) {
     super(failure.code)
     this.failure = failure
+    this.from = from
   }
 }
 
@@ -197,7 +204,19 @@ function outcome(
     const signature = said.type === 'done' && members.includes(name) ? said.signature : undefined
     if (signature && isSignature(node, request, current, signature)) return signature
   }
-  for (const said of call.outcomes.values()) if (said.type === 'failed') throw new RunFailed(said)
+  const failure = failureIn(node, call)
+  if (failure) throw failure
+  return undefined
+}
+
+/** Of who was silent our own run knows best: a peer may accuse whom it likes. */
+function failureIn(node: Node, call: Call): RunFailed | undefined {
+  const own = call.outcomes.get(node.self)
+  if (own?.type === 'failed') return new RunFailed(own, node.self)
+  const signs = own !== undefined || node.sessions.running.get(call.id)?.progress.started === true
+  for (const [name, said] of call.outcomes) {
+    if (said.type === 'failed' && !(signs && HEARSAY.has(said.code))) return new RunFailed(said, name)
+  }
   return undefined
 }
 

@@ -24,5 +24,7 @@ export type Node = CommitteeDeps & {
   readonly receipts: Map<string, Map<PartyIndex, Uint8Array>>
   /** who has acknowledged a certificate that we spread */
   readonly acknowledged: Map<string, Set<NodeName>>
+  /** what is being heard: a node closes when it is done */
+  readonly busy: Set<Promise<void>>
   readonly closing: AbortController
 }

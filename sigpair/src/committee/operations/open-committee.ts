@@ -53,6 +53,7 @@ export async function openCommittee(deps: CommitteeDeps): Promise<Committee> {
       await stopSweeping()
       node.closing.abort()
       for (const id of node.sessions.running.keys()) node.sessions.end(id)
+      await Promise.allSettled(node.busy)
     },
   }
 }
@@ -70,6 +71,7 @@ function createNode(deps: CommitteeDeps): Node {
     watchers: new Set(),
     receipts: new Map(),
     acknowledged: new Map(),
+    busy: new Set(),
     closing: new AbortController(),
   }
   return node
@@ -98,9 +100,12 @@ function hear(node: Node, from: NodeName, payload: Uint8Array): void {
 /** What fails here fails nobody else. */
 function answer(node: Node, from: NodeName, note: Note): void {
   if (node.closing.signal.aborted) return
-  act(node, from, note).catch((cause: unknown) => {
-    if (!node.closing.signal.aborted) node.log.warn({ event: 'committee.unheard', from, type: note.type, cause })
-  })
+  const heard = act(node, from, note)
+    .catch((cause: unknown) => {
+      if (!node.closing.signal.aborted) node.log.warn({ event: 'committee.unheard', from, type: note.type, cause })
+    })
+    .finally(() => node.busy.delete(heard))
+  node.busy.add(heard)
 }
 
 async function act(node: Node, from: NodeName, note: Note): Promise<void> {

@@ -25,13 +25,14 @@ export async function hearPrepare(
   from: NodeName,
   { sessionId, request }: Extract<Note, { request: unknown; sessionId: string }>,
 ): Promise<void> {
+  const known = node.sessions.running.has(sessionId)
   const session = node.sessions.open({ id: sessionId, request, coordinator: from })
   if (!session || session.progress.started) return
+  if (!known) forgetUnstarted(node, session)
   try {
     await requireAllowed(node, session)
     const ready = await parts[session.operation].prepare(node, session)
     node.post.tell(from, { type: `${session.operation}Ready`, sessionId, ready })
-    forgetUnstarted(node, session)
   } catch (error) {
     if (!(error instanceof WireError)) throw error
     node.sessions.forget(sessionId)
@@ -56,7 +57,8 @@ async function tellDeletion(node: Node, to: NodeName, keyId: string): Promise<vo
 /** A coordinator that is gone leaves nothing behind. */
 function forgetUnstarted(node: Node, session: Session): void {
   const timer = setTimeout(() => {
-    if (!session.progress.started) void endSession(node, session)
+    if (session.progress.started) return
+    endSession(node, session).catch((cause: unknown) => node.log.warn({ event: 'committee.unended', cause }))
   }, 2 * node.timing.readyMs)
   timer.unref()
   session.cancel.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })

@@ -52,7 +52,10 @@ export function openSessions(now: () => number): Sessions {
       running.set(session.id, session)
       return session
     },
-    forget: (id) => void running.delete(id),
+    forget(id) {
+      running.get(id)?.cancel.abort()
+      running.delete(id)
+    },
     end(id) {
       running.get(id)?.cancel.abort()
       running.delete(id)
