@@ -120,7 +120,7 @@ describe('a payment is made once', () => {
     expect(heard).toHaveLength(2)
     expect(heard[1]!.body).toEqual(heard[0]!.body)
     // The end of the log is of now, and comes with the answer that signed.
-    const answers = heard.map(({ answer }) => JSON.parse(answer) as { audit?: object })
+    const answers = heard.map(({ answer }) => JSON.parse(answer) as { txHash: string; status: string })
     const submitted = { txHash, status: 'submitted' }
     expect(answers.map(({ txHash: hash, status }) => ({ txHash: hash, status }))).toEqual([submitted, submitted])
     expect(device.presignaturesInStock(wallet)).toBe(1)
