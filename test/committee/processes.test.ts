@@ -2,13 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CallerMethod, committeeKey, committeeSignature, committeeStatus, fromHex, toHex } from '@tandem/wire'
-import { type LocalCommittee, planCommittee } from '../../infra/local/src/committee-stack.ts'
+import { type LocalCommittee, type LocalNode, planCommittee } from '../../infra/local/src/committee-stack.ts'
 import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
 import { rpcParams, signRequest } from '../../sigpair/src/committee/caller.ts'
 import { callAnyNode } from '../../sigpair/src/committee/rpc/rpc-client.ts'
 import { seeded } from '../helpers/rng.ts'
 
 const rng = seeded('committee processes')
+
+/** Asks until there is an answer. */
+async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (const deadline = performance.now() + 20_000; performance.now() < deadline; ) {
+    const found = await ask()
+    if (found !== undefined) return found
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('it did not come true')
+}
 
 describe.each(['tcp', 'ws'] as const)('three nodes, each a process, over %s', (transport) => {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-committee-'))
@@ -70,6 +80,33 @@ describe.each(['tcp', 'ws'] as const)('three nodes, each a process, over %s', (t
     for (const place of [0, 1, 2]) {
       expect((await statusAt(place)).keys).toEqual([expect.objectContaining({ keyId, status: 'READY', threshold: 2 })])
     }
+  })
+
+  test('show who is waited for, in which round and since when, while one of them is stopped', async () => {
+    const [first, , stopped] = committee.nodes as [LocalNode, LocalNode, LocalNode]
+    process.kill(stopped.pid(), 'SIGSTOP')
+    const other = toHex(rng(32))
+    try {
+      const params = { keyId: other, members: committee.nodes.map(({ node }) => node), threshold: 2 }
+      const refused = ask('keyGen', params, [first]).catch((error: unknown) => error)
+      const sessions = await eventually(async () => {
+        const { sessions: running } = await statusAt(0)
+        return running.some(({ waitingFor }) => waitingFor.length === 1) ? running : undefined
+      })
+      const waiting = {
+        keyId: other,
+        operation: 'keyGen',
+        coordinator: first.node,
+        round: 0,
+        waitingFor: [stopped.node],
+      }
+      expect(sessions).toEqual([expect.objectContaining(waiting)])
+      expect(Date.now() - sessions[0]!.since).toBeLessThan(60_000)
+      expect(await refused).toMatchObject({ code: 'UNAVAILABLE' })
+    } finally {
+      process.kill(stopped.pid(), 'SIGCONT')
+    }
+    expect((await statusAt(0)).keys.filter(({ status }) => status === 'PENDING')).toEqual([])
   })
 
   test('sign while one of them is stopped, which its peers cannot tell from slow', async () => {

@@ -136,7 +136,14 @@ export const committeeStatus = z.strictObject({
       heard: z.int(),
     }),
   ),
-  keys: z.array(committeeKey.pick({ keyId: true, status: true, epoch: true, threshold: true, members: true })),
+  keys: z.array(
+    committeeKey.pick({ keyId: true, status: true, epoch: true }).extend({
+      /** 0 while this node has no share */
+      threshold: z.int().min(0),
+      /** empty while this node has no share */
+      members: z.array(nodeName),
+    }),
+  ),
   sessions: z.array(
     z.strictObject({
       sessionId: hex(32),
