@@ -30,6 +30,8 @@ export type DuoNodeConfig = {
   /** the database `backend`: spent tokens, and how far events were delivered */
   readonly store: StoreConfig
   readonly signingKeyFile: string
+  /** on Cloud Run the key file is a secret that the platform mounts */
+  readonly keysAreMounted?: boolean
   /** the backend's public keys; two during a rotation */
   readonly functionsKeys: readonly PublicJwk[]
   /** Sigpair's internal HTTP, without a trailing slash */
@@ -125,6 +127,7 @@ export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
     hosts: given.HOSTS,
     store: storeConfig(given, { path: given.STORE_PATH, databaseId: given.FIRESTORE_DATABASE }),
     signingKeyFile: given.SIGNING_KEY_FILE,
+    keysAreMounted: given.K_SERVICE !== undefined,
     functionsKeys: given.FUNCTIONS_KEYS,
     sigpairUrl: given.SIGPAIR_INTERNAL_URL.replace(/\/+$/, ''),
     logLevel: given.LOG_LEVEL,

@@ -43,7 +43,7 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const log = createLog({ name: 'duo-node', level: config.logLevel })
   const store = await openStore(config.store)
   const drain = createDrain()
-  const key = await loadOrCreateSigningKey(config.signingKeyFile)
+  const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
   const backend = connect(config, store, key)
   const admit = systemCaller(backend)
   const events = openEvents(config, { store, key, log, drain, caller: async (call: Incoming) => admit(callOf(call)) })

@@ -30,6 +30,8 @@ export type FunctionsConfig = {
   readonly signingKeyFile: string
   /** seals what the database must not show, such as TOTP secrets */
   readonly secretsKeyFile: string
+  /** on Cloud Run key files are secrets that the platform mounts */
+  readonly keysAreMounted?: boolean
   /** duo-node, without a trailing slash; `ws:` and `wss:` for Socket.IO */
   readonly duoNodeUrl: string
   /** Sigpair as devices reach it, without path */
@@ -158,6 +160,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     store: storeConfig(given, { path: given.STORE_PATH, databaseId: given.FIRESTORE_DATABASE }),
     signingKeyFile: given.SIGNING_KEY_FILE,
     secretsKeyFile: given.SECRETS_KEY_FILE ?? `${given.SIGNING_KEY_FILE}.secrets`,
+    keysAreMounted: given.K_SERVICE !== undefined,
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
     sigpairUrl: withoutSlash(given.SIGPAIR_URL),
     chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),

@@ -57,10 +57,10 @@ export type Ports = {
 
 /** @throws what a missing file, a locked database or a wrong key file throws */
 export async function openPorts(config: FunctionsConfig, random: Random = csprng): Promise<Ports> {
-  const key = await loadOrCreateSigningKey(config.signingKeyFile)
+  const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
   const store = await openStore(config.store)
   const now = Date.now
-  const secrets = loadOrCreateSecrets(config.secretsKeyFile)
+  const secrets = loadOrCreateSecrets(config.secretsKeyFile, config.keysAreMounted)
   const sigpair = duoNode({ url: config.duoNodeUrl, key })
   const profilesOf = profiles(store, now)
   const secondFactor = twoFactor(store, {

@@ -61,3 +61,10 @@ test('a key file that others may read, or that holds no key, is refused without 
   chmodSync(path, 0o644)
   expect(() => loadOrCreateSecrets(path)).toThrow(/can be read by others/)
 })
+
+test('a key file that the platform mounts is taken with its mode, and never made', () => {
+  const path = join(directory, 'mounted.key')
+  expect(() => loadOrCreateSecrets(path, true)).toThrow(/is not there/)
+  writeFileSync(path, 'ab'.repeat(32), { mode: 0o444 })
+  expect(loadOrCreateSecrets(path, true).open).toBeDefined()
+})

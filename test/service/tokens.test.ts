@@ -77,6 +77,15 @@ describe('a signing key', () => {
     expect(existsSync(garbage)).toBe(true)
   })
 
+  test('that the platform mounts is taken with its mode, and never made', async () => {
+    const path = join(folder, 'mounted.jwk')
+    await expect(loadOrCreateSigningKey(path, true)).rejects.toThrow(/is not there/)
+    expect(existsSync(path)).toBe(false)
+    const { kid } = await loadOrCreateSigningKey(path)
+    chmodSync(path, 0o444)
+    expect((await loadOrCreateSigningKey(path, true)).kid).toBe(kid)
+  })
+
   test('that is trusted is public', async () => {
     const { publicJwk } = await createSigningKey()
     expect(() => trustKeys([{ ...publicJwk, d: x32 } as never])).toThrow(ConfigError)

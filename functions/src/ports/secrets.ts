@@ -65,18 +65,23 @@ const bytesOf = ({ purpose, owner }: Place) => Buffer.from(`${purpose}\n${owner}
  * Reads the key file (64 hex digits), or makes one with mode 0600. Of several processes that start together, all get the
  * same key.
  *
- * @throws {ConfigError} if others may read the file, or it holds no key
+ * @param mounted the platform brings the file, and its mode is the platform's; none is made, for what one instance seals
+ *        the others must open
+ * @throws {ConfigError} if others may read the file, it holds no key, or it is not where it should be mounted
  */
-export function loadOrCreateSecrets(path: string): Secrets {
-  const text = read(path) ?? create(path)
+export function loadOrCreateSecrets(path: string, mounted = false): Secrets {
+  const found = read(path, mounted)
+  if (found === undefined && mounted)
+    throw new ConfigError(`${path} is not there: on Cloud Run it is mounted, not made`)
+  const text = found ?? create(path)
   if (!/^[0-9a-f]{64}\n?$/.test(text)) throw new ConfigError(`${path} holds no key of 64 hex digits`)
   return secretsUnder(Buffer.from(text.trim(), 'hex'))
 }
 
-function read(path: string): string | undefined {
+function read(path: string, mounted: boolean): string | undefined {
   try {
     const text = readFileSync(path, 'utf8')
-    if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
+    if (!mounted && process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
       throw new ConfigError(`${path} can be read by others; chmod 600 it, and replace the key if they may have`)
     return text
   } catch (error) {
@@ -97,7 +102,7 @@ function create(path: string): string {
   } finally {
     rmSync(draft)
   }
-  return read(path) ?? ''
+  return read(path, false) ?? ''
 }
 
 const hasCode = (error: unknown, code: string) =>

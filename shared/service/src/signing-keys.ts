@@ -25,15 +25,18 @@ export type SigningKey = { readonly kid: string; readonly publicJwk: PublicJwk; 
 /**
  * Reads the key file, or makes one (mode 0600). Of several processes that start together, all get the same key.
  *
- * @throws {ConfigError} if others may read the file, or it holds no Ed25519 JWK
+ * @param mounted the platform brings the file, and its mode is the platform's; none is made, for nobody would believe an
+ *        instance with a key of its own
+ * @throws {ConfigError} if others may read the file, it holds no Ed25519 JWK, or it is not where it should be mounted
  */
-export async function loadOrCreateSigningKey(path: string): Promise<SigningKey> {
-  const found = readPrivate(path)
+export async function loadOrCreateSigningKey(path: string, mounted = false): Promise<SigningKey> {
+  const found = readPrivate(path, mounted)
   if (found !== undefined) return fromPrivateJwk(found, path)
+  if (mounted) throw new ConfigError(`${path} is not there: on Cloud Run it is mounted, not made`)
 
   const { privateKey } = await generateKeyPair('EdDSA', { extractable: true })
   createPrivate(path, JSON.stringify(await exportJWK(privateKey)))
-  return fromPrivateJwk(readPrivate(path) ?? '', path)
+  return fromPrivateJwk(readPrivate(path, mounted) ?? '', path)
 }
 
 /** A key that lives as long as the process: for tests. */
@@ -60,10 +63,10 @@ function parsePrivateJwk(text: string): z.infer<typeof privateJwk> | undefined {
   }
 }
 
-function readPrivate(path: string): string | undefined {
+function readPrivate(path: string, mounted: boolean): string | undefined {
   try {
     const text = readFileSync(path, 'utf8')
-    if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
+    if (!mounted && process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
       throw new ConfigError(`${path} can be read by others; chmod 600 it, and replace the key if they may have`)
     return text
   } catch (error) {
