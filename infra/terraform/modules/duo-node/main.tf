@@ -23,8 +23,7 @@ resource "google_cloud_run_v2_service" "this" {
     service_account                  = google_service_account.this.email
     timeout                          = "${var.service.timeout_s}s"
     max_instance_request_concurrency = var.service.concurrency
-    # a secret's file belongs to the container's own user here, and to root in the second generation
-    execution_environment = "EXECUTION_ENVIRONMENT_GEN1"
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
 
     scaling {
       min_instance_count = var.service.min
@@ -45,13 +44,10 @@ resource "google_cloud_run_v2_service" "this" {
 
       secret {
         secret = var.signing_key.id
-        # 0400: a key that others may read is refused at the start
-        default_mode = 256
 
         items {
           path    = var.signing_key.file
           version = var.signing_key.version
-          mode    = 256
         }
       }
     }
