@@ -6,7 +6,7 @@ import { PLACE_BYTES, PROTOCOL } from '../../sigpair/src/committee/libp2p/inboun
 import { openLibp2pNetwork, TOPIC } from '../../sigpair/src/committee/libp2p/libp2p-network.ts'
 import { type CommitteeNode, createNode, type Stream } from '../../sigpair/src/committee/libp2p/node.ts'
 import { pin } from '../../sigpair/src/committee/libp2p/pinned.ts'
-import { MAX_MESSAGE_BYTES, type Network, type Peer } from '../../sigpair/src/committee/network.ts'
+import { MAX_MESSAGE_BYTES, type Network, type Peer, PeerUnreachable } from '../../sigpair/src/committee/network.ts'
 import { nodeIdentity } from '../../sigpair/src/committee/node-identity.ts'
 import { freePort } from '../helpers/stack.ts'
 import { broadcastsOf, messagesOf, text, until } from './network-contract.ts'
@@ -138,6 +138,34 @@ describe('on the stream of a pinned peer', () => {
     second.stream.send(encodeFrame(sealed(second.place, 1n)))
     await until(() => heard.length > 0)
   })
+})
+
+test('a peer that does not read costs a bounded buffer, and then cannot be reached', async () => {
+  const node = await enter(EVIL)
+  await node.handle(PROTOCOL, (stream) => {
+    stream.send(encodeFrame(new Uint8Array(PLACE_BYTES)))
+    stream.pause()
+  })
+  await node.dial([...pin([{ name: honest.name, label: '', addresses: [address] }]).peers[0]!.addresses])
+  await until(() => network.links().get(evil.name)!.connected)
+
+  let sent = 0
+  const flood = async () => {
+    for (; sent < 100; sent++) await network.send(evil.name, new Uint8Array(MAX_MESSAGE_BYTES))
+  }
+  await expect(flood()).rejects.toThrow(PeerUnreachable)
+  expect(sent).toBeGreaterThan(30)
+  expect(sent).toBeLessThan(60)
+})
+
+test('a peer that opens no stream, or begins it with something else, cannot be reached', async () => {
+  const node = await enter(EVIL)
+  await node.dial([...pin([{ name: honest.name, label: '', addresses: [address] }]).peers[0]!.addresses])
+  await until(() => network.links().get(evil.name)!.connected)
+  await expect(network.send(evil.name, text('hello'))).rejects.toThrow(PeerUnreachable)
+
+  await node.handle(PROTOCOL, (stream) => void stream.send(encodeFrame(new Uint8Array(PLACE_BYTES - 1))))
+  await expect(network.send(evil.name, text('hello'))).rejects.toThrow(PeerUnreachable)
 })
 
 describe('on the topic', () => {

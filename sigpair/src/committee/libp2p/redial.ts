@@ -5,7 +5,7 @@ import type { Pinned, PinnedPeer } from './pinned.ts'
 
 /** Between two attempts: doubled each time, with up to half of it by chance, so that a committee does not dial in step. */
 const FIRST_MS = 200
-const LONGEST_MS = 2_000
+const LONGEST_MS = 1_300
 
 /** A connection that lasted as long was a good one: the next attempt comes soon. */
 const STEADY_MS = 5_000
