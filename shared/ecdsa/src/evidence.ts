@@ -7,7 +7,7 @@ import { POINT_BYTES } from './math/points.ts'
 import { publishedBytes } from './refresh/refresh-session.ts'
 import { publishedCount } from './reshare/reshare-dealing.ts'
 import { PAIR_BYTES } from './reshare/reshare-messages.ts'
-import type { Sharing } from './sharing.ts'
+import { deviceOf, type Sharing } from './sharing.ts'
 
 // Rounds find that somebody said different things to different parties; they cannot know who. Signed broadcasts can.
 // Source: docs/spec/keygen.md, section C.
@@ -33,20 +33,22 @@ export function broadcastStatement(sha: Sha2, { header, from, part }: Omit<Signe
  *
  * @param body    of the length its round has: an honest run has checked that
  * @param sharing of the shares the run makes, or signs with
- * @param from    who sent it: what a device says has other lengths than what a node does
+ * @param from    who sent it; needed where there is a device, whose broadcasts have other lengths than a node's
  * @throws {UsageError} for a protocol without rounds among many
  */
 export function broadcastPart(
   { protocol, round }: RoundHeader,
   body: Uint8Array,
   sharing: Sharing,
-  from: PartyIndex = partyIndex(1),
+  from?: PartyIndex,
 ): Uint8Array {
+  if (from === undefined && deviceOf(sharing) !== null) throw new UsageError('a device speaks otherwise than a node')
+  const speaker = from ?? partyIndex(1)
   if (protocol === 'sign' || protocol === 'presign') return signingPart(round, body)
   if (round === 4) return body
   if (round === 3) return body.subarray(0, 32)
-  if (protocol === 'keygen') return body.subarray(0, round === 1 ? 64 : contributionBytes(sharing, from))
-  if (protocol === 'refresh') return body.subarray(0, round === 1 ? 64 : publishedBytes(sharing, from))
+  if (protocol === 'keygen') return body.subarray(0, round === 1 ? 64 : contributionBytes(sharing, speaker))
+  if (protocol === 'refresh') return body.subarray(0, round === 1 ? 64 : publishedBytes(sharing, speaker))
   if (protocol === 'reshare') return body.subarray(0, resharePart(round, body.length, sharing))
   throw new UsageError(`${protocol} has no broadcasts`)
 }
