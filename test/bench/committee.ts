@@ -26,6 +26,9 @@ export const COMMITTEES: readonly Sharing[] = [
   { threshold: 7, parties: 10 },
 ]
 
+/** A device and any two of three nodes. The device counts in both numbers. */
+export const DEVICE_AND_2OF3: Sharing = { threshold: 3, parties: 4, withDevice: true }
+
 /** What a run took: all parties one after the other on this thread, and every byte that travelled. */
 export type Cost = { readonly ms: number; readonly bytes: number }
 
@@ -35,7 +38,7 @@ export type Cost = { readonly ms: number; readonly bytes: number }
  */
 export function committeeRows(backend: Backend, sharing: Sharing, repeats = 5): Row[] {
   const { threshold, parties } = sharing
-  const name = `${threshold}of${parties}`
+  const name = sharing.withDevice ? `device_${threshold - 1}of${parties - 1}` : `${threshold}of${parties}`
   progress(`${name}: generating a key`)
   const { results, cost: made } = timeKeygen(backend, sharing)
   const keys = results.map((result) => open(backend, result))
@@ -51,14 +54,14 @@ export function committeeRows(backend: Backend, sharing: Sharing, repeats = 5): 
 }
 
 /** A key generation, from the first draw to the last acknowledgement. */
-export function timeKeygen(backend: Backend, { threshold, parties }: Sharing) {
+export function timeKeygen(backend: Backend, { parties, ...shape }: Sharing) {
   const secrets = Array.from({ length: parties }, () => ed25519.utils.randomSecretKey())
   const identities = secrets.map((secret) => ed25519.getPublicKey(secret))
   const id = keyId(rng(32))
   const runs = secrets.map((secret, at) => {
     const sign = (message: Uint8Array) => ed25519.sign(message, secret)
     const self = partyIndex(at + 1)
-    return [self, keygen({ keyId: id, self, threshold, identities }, { backend, rng, sign })] as const
+    return [self, keygen({ keyId: id, self, ...shape, identities }, { backend, rng, sign })] as const
   })
   const { value, ms } = timed(() => inTurn(new Map(runs)))
   const results: readonly KeygenResult[] = value.outputs
@@ -77,9 +80,10 @@ export function timeSign(backend: Backend, keys: readonly SigningKey[], signers:
   return { signature: value.signature, cost: { ms, bytes: value.bytes } satisfies Cost }
 }
 
-/** The first t parties. */
-export function quorumOf({ threshold }: Sharing): PartyIndex[] {
-  return Array.from({ length: threshold }, (_, i) => partyIndex(i + 1))
+/** The first t parties; with a device, as many nodes less one, and the device. */
+export function quorumOf({ threshold, parties, withDevice }: Sharing): PartyIndex[] {
+  const first = Array.from({ length: threshold }, (_, i) => partyIndex(i + 1))
+  return withDevice ? first.with(-1, partyIndex(parties)) : first
 }
 
 function online(
