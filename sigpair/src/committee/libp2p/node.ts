@@ -44,7 +44,6 @@ export async function createNode(options: {
   readonly topic: string
 }): Promise<CommitteeNode> {
   const { seed, pinned, listen, topic } = options
-  const maxMessage = MAX_BROADCAST_BYTES + ENVELOPE_BYTES
   return createLibp2p({
     privateKey: await generateKeyPairFromSeed('Ed25519', seed),
     nodeInfo: { name: 'tandem', version: '1', userAgent: 'tandem' },
@@ -66,28 +65,34 @@ export async function createNode(options: {
     connectionMonitor: { pingInterval: PING_EVERY_MS, pingTimeout: { minTimeout: PING_MS, maxTimeout: PING_MS } },
     services: {
       identify: identify(),
-      pubsub: gossipsub({
-        globalSignaturePolicy: 'StrictSign',
-        allowedTopics: [topic],
-        allowPublishToZeroTopicPeers: true,
-        emitSelf: false,
-        fallbackToFloodsub: false,
-        floodPublish: true,
-        doPX: false,
-        maxInboundDataLength: maxMessage + GOSSIP_OVERHEAD,
-        maxOutboundBufferSize: 16 * maxMessage,
-        decodeRpcLimits: {
-          maxSubscriptions: 8,
-          maxMessages: 256,
-          maxIhaveMessageIDs: 512,
-          maxIwantMessageIDs: 512,
-          maxIdontwantMessageIDs: 512,
-          maxControlMessages: 64,
-          maxPeerInfos: 0,
-        },
-        // All peers are pinned: a score would only mute nodes of one committee that share an address.
-        scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
-      }),
+      pubsub: gossip(topic),
     },
+  })
+}
+
+/** One topic, where everything is signed by its author, and whoever publishes sends to all. */
+function gossip(topic: string): ReturnType<typeof gossipsub> {
+  const longest = MAX_BROADCAST_BYTES + ENVELOPE_BYTES + GOSSIP_OVERHEAD
+  return gossipsub({
+    globalSignaturePolicy: 'StrictSign',
+    allowedTopics: [topic],
+    allowPublishToZeroTopicPeers: true,
+    emitSelf: false,
+    fallbackToFloodsub: false,
+    floodPublish: true,
+    doPX: false,
+    maxInboundDataLength: longest,
+    maxOutboundBufferSize: 16 * longest,
+    decodeRpcLimits: {
+      maxSubscriptions: 8,
+      maxMessages: 256,
+      maxIhaveMessageIDs: 512,
+      maxIwantMessageIDs: 512,
+      maxIdontwantMessageIDs: 512,
+      maxControlMessages: 64,
+      maxPeerInfos: 0,
+    },
+    // All peers are pinned: a score would only mute nodes of one committee that share an address.
+    scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
   })
 }

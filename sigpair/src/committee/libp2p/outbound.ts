@@ -58,22 +58,23 @@ export function outboundTo(
       const line = await ready().catch((cause: unknown) => {
         throw new PeerUnreachable(peer.name, cause)
       })
-      write(line, payload)
+      write(identity, peer.name, line, payload)
     },
     close: () => void current?.then(({ stream }) => stream.abort(new Error('closing'))).catch(() => undefined),
   }
+}
 
-  function write(line: Ready, payload: Uint8Array): void {
-    const { stream, place } = line
-    if (stream.writeBufferLength > MAX_BUFFERED_BYTES) throw new PeerUnreachable(peer.name, 'its buffer is full')
-    line.sequence += 1n
-    const envelope = { kind: 'message', to: peer.name, place, sequence: line.sequence, payload } as const
-    try {
-      stream.send(encodeFrame(sealEnvelope(identity, envelope)))
-    } catch (cause) {
-      stream.abort(new Error('cannot be written to'))
-      throw new PeerUnreachable(peer.name, cause)
-    }
+/** @throws {PeerUnreachable} */
+function write(identity: NodeIdentity, to: NodeName, line: Ready, payload: Uint8Array): void {
+  const { stream, place } = line
+  if (stream.writeBufferLength > MAX_BUFFERED_BYTES) throw new PeerUnreachable(to, 'its buffer is full')
+  line.sequence += 1n
+  const envelope = { kind: 'message', to, place, sequence: line.sequence, payload } as const
+  try {
+    stream.send(encodeFrame(sealEnvelope(identity, envelope)))
+  } catch (cause) {
+    stream.abort(new Error('cannot be written to'))
+    throw new PeerUnreachable(to, cause)
   }
 }
 

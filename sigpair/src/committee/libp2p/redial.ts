@@ -31,6 +31,16 @@ type State = {
   heard: number
 }
 
+/** All peers, and the node that reaches them. */
+type World = {
+  readonly node: CommitteeNode
+  readonly self: NodeName
+  readonly states: ReadonlyMap<NodeName, State>
+  readonly stopping: AbortController
+  readonly now: () => number
+  readonly log: Log
+}
+
 /**
  * Keeps exactly one connection to every pinned peer, for as long as it takes. Two would be a trap: gossipsub talks over the
  * first, and does not notice when only that one ends.
@@ -41,58 +51,14 @@ export function keepConnected(
 ): Connections {
   const { self, pinned, now, log } = options
   const states = new Map(pinned.peers.map((peer) => [peer.name, stateOf(peer, now())]))
-  const stopping = new AbortController()
-  const isConnected = ({ peer }: State) => node.getConnections(peer.id).some(({ status }) => status === 'open')
-
-  const dialLater = (state: State) => {
-    clearTimeout(state.timer)
-    if (stopping.signal.aborted) return
-    const backoff = Math.min(FIRST_MS * 2 ** state.attempts, LONGEST_MS)
-    const patience = self < state.peer.name ? 0 : OTHER_SIDE_MS
-    state.timer = setTimeout(() => void dial(state), (patience + backoff) * (1 + Math.random() / 2))
-  }
-  const dial = async (state: State) => {
-    if (isConnected(state)) return
-    state.attempts += 1
-    try {
-      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(CONNECT_MS)])
-      await node.dial([...state.peer.addresses], { signal })
-    } catch (cause) {
-      log.debug({ event: 'dial-failed', peer: state.peer.name, attempts: state.attempts, cause })
-      if (!isConnected(state)) dialLater(state)
-    }
-  }
-  const onOpen = ({ detail: connection }: { readonly detail: Connection }) => {
-    const state = stateIn(states, pinned, connection)
-    if (state === undefined) return
-    keepOne(node, self, state.peer)
-    clearTimeout(state.timer)
-    state.since = now()
-    for (const go of state.waiting) go()
-    log.info({ event: 'peer-connected', peer: state.peer.name })
-  }
-  const onClose = ({ detail: connection }: { readonly detail: Connection }) => {
-    const state = stateIn(states, pinned, connection)
-    if (state === undefined || isConnected(state)) return
-    if (now() - state.since > STEADY_MS) state.attempts = 0
-    state.since = now()
-    log.warn({ event: 'peer-disconnected', peer: state.peer.name })
-    dialLater(state)
-  }
-  node.addEventListener('connection:open', onOpen)
-  node.addEventListener('connection:close', onClose)
+  const world: World = { node, self, states, stopping: new AbortController(), now, log }
+  const unwatch = watch(world, pinned)
   for (const state of states.values()) {
-    if (self < state.peer.name) void dial(state)
-    else dialLater(state)
+    if (self < state.peer.name) void dial(world, state)
+    else dialLater(world, state)
   }
   return {
-    links: () =>
-      new Map(
-        [...states].map(([name, state]) => [
-          name,
-          { connected: isConnected(state), since: state.since, heard: state.heard },
-        ]),
-      ),
+    links: () => new Map([...states].map(([name, state]) => [name, linkOf(world, state)])),
     noteHeard: (name) => {
       const state = states.get(name)
       if (state !== undefined) state.heard = now()
@@ -100,17 +66,74 @@ export function keepConnected(
     connected: async (name, signal) => {
       const state = states.get(name)
       if (state === undefined) throw new Error('not pinned')
-      if (isConnected(state)) return
+      if (isConnected(world, state)) return
       // Whoever wants it now does not wait for the backoff.
-      if (self < name) void dial(state)
+      if (self < name) void dial(world, state)
       await connection(state, signal)
     },
     stop: () => {
-      stopping.abort()
-      node.removeEventListener('connection:open', onOpen)
-      node.removeEventListener('connection:close', onClose)
+      world.stopping.abort()
+      unwatch()
       for (const { timer } of states.values()) clearTimeout(timer)
     },
+  }
+}
+
+function isConnected({ node }: World, { peer }: State): boolean {
+  return node.getConnections(peer.id).some(({ status }) => status === 'open')
+}
+
+function linkOf(world: World, state: State): Link {
+  return { connected: isConnected(world, state), since: state.since, heard: state.heard }
+}
+
+function dialLater(world: World, state: State): void {
+  clearTimeout(state.timer)
+  if (world.stopping.signal.aborted) return
+  const backoff = Math.min(FIRST_MS * 2 ** state.attempts, LONGEST_MS)
+  const patience = world.self < state.peer.name ? 0 : OTHER_SIDE_MS
+  state.timer = setTimeout(() => void dial(world, state), (patience + backoff) * (1 + Math.random() / 2))
+}
+
+async function dial(world: World, state: State): Promise<void> {
+  const { node, stopping, log } = world
+  const { name, addresses } = state.peer
+  if (isConnected(world, state)) return
+  state.attempts += 1
+  try {
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(CONNECT_MS)])
+    await node.dial([...addresses], { signal })
+  } catch (cause) {
+    log.debug({ event: 'dial-failed', peer: name, attempts: state.attempts, cause })
+    if (!isConnected(world, state)) dialLater(world, state)
+  }
+}
+
+/** @returns how to stop */
+function watch(world: World, pinned: Pinned): () => void {
+  const { node, self, states, now, log } = world
+  const onOpen = ({ detail }: { readonly detail: Connection }) => {
+    const state = stateIn(states, pinned, detail)
+    if (state === undefined) return
+    keepOne(node, self, state.peer)
+    clearTimeout(state.timer)
+    state.since = now()
+    for (const go of state.waiting) go()
+    log.info({ event: 'peer-connected', peer: state.peer.name })
+  }
+  const onClose = ({ detail }: { readonly detail: Connection }) => {
+    const state = stateIn(states, pinned, detail)
+    if (state === undefined || isConnected(world, state)) return
+    if (now() - state.since > STEADY_MS) state.attempts = 0
+    state.since = now()
+    log.warn({ event: 'peer-disconnected', peer: state.peer.name })
+    dialLater(world, state)
+  }
+  node.addEventListener('connection:open', onOpen)
+  node.addEventListener('connection:close', onClose)
+  return () => {
+    node.removeEventListener('connection:open', onOpen)
+    node.removeEventListener('connection:close', onClose)
   }
 }
 
