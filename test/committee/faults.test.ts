@@ -58,12 +58,12 @@ test('a node that goes silent in the rounds is named and left out of the next ru
   const [, second] = world.names
   const stop = world.net.onSent((from, to, payload) => {
     // the first round message it sends is its last word
-    if (from === second && to !== undefined && payload[0] === 1) world.net.deafen(second!)
+    if (from === second && to !== undefined && payload[0] === 1) world.net.deafen(second)
   })
   const request = ask(world, 'keySign', {
     keyId: keyIdOf('a'),
     payload: message('text'),
-    signers: world.names.slice(0, 2) as string[],
+    signers: world.names.slice(0, 2),
   })
   const signed = await world.at(1).keySign(request)
   stop()

@@ -151,7 +151,7 @@ function receiptsWith(node: Node, from: NodeName, certificate: CertificateFields
   const index = (members.indexOf(from) + 1) as PartyIndex
   if (receipt && index > 0 && verifyEd25519(fromHex(from), claimOf(node, certificate), fromHex(receipt))) {
     known.set(index, fromHex(receipt))
-    node.receipts.set(place, known)
+    remember(node, place, known)
   }
   return known
 }
@@ -185,6 +185,7 @@ export async function hearAsk(node: Node, from: NodeName, { keyId, ...fields }: 
 }
 
 function acknowledge(node: Node, to: NodeName, { keyId }: KeyRecord, stage: ShareRecord): void {
+  if (!stage.rehearsed) return
   const { protocol, conf, self } = stage
   const ack = node.identity.sign(ackMessage(node.arithmetic.backend, protocol, conf, self as PartyIndex))
   node.post.tell(to, { type: 'acknowledgement', keyId, ...nameOf(stage), ack: toHex(ack) })
@@ -203,7 +204,7 @@ export async function hearAcknowledgement(node: Node, from: NodeName, note: Note
   if (!verifyEd25519(fromHex(from), ackMessage(backend, stage.protocol, stage.conf, index), ack)) return
   const place = acksPlace(note.keyId, note)
   const known = node.receipts.get(place) ?? new Map<PartyIndex, Uint8Array>()
-  node.receipts.set(place, known.set(index, ack))
+  remember(node, place, known.set(index, ack))
   const acks = members.flatMap((_, at) => known.get((at + 1) as PartyIndex) ?? [])
   if (acks.length !== members.length) return
   node.receipts.delete(place)
@@ -212,6 +213,16 @@ export async function hearAcknowledgement(node: Node, from: NodeName, note: Note
 
 function acknowledgedPlace(keyId: string, { attempt, stageId }: HandoverFields): string {
   return canonicalJson([keyId.toLowerCase(), attempt, stageId])
+}
+
+/** A peer that makes up handovers pushes out what it made up before. */
+const REMEMBERED = 1024
+
+function remember({ receipts }: Node, place: string, known: Map<PartyIndex, Uint8Array>): void {
+  receipts.delete(place)
+  receipts.set(place, known)
+  const [oldest] = receipts.keys()
+  if (receipts.size > REMEMBERED && oldest !== undefined) receipts.delete(oldest)
 }
 
 function acksPlace(keyId: string, { stageId }: HandoverFields): string {

@@ -22,7 +22,7 @@ export async function keyDelete(node: Node, request: Request): Promise<Committee
   verifyCallerRequest(request, node.callers, node.now())
   await node.policy(request)
   if (!(await readKey(node, keyId))) throw new WireError('NOT_FOUND', 'keyId')
-  const { missing: awaited } = requireDeletion(await entomb(node, request))
+  const { missing: awaited } = requireDeletion(await entomb(node, request, othersOf))
   const wake = new Set<() => void>()
   const stop = new AbortController()
   const { repeatMs: everyMs, readyMs: ms } = node.timing
@@ -57,14 +57,18 @@ function requireDeletion(record: KeyRecord | undefined): NonNullable<KeyRecord['
   return record.deletion
 }
 
-/** A tombstone, once. Runs of this key end; the sealed record stays for the grace period. */
-async function entomb(node: Node, request: CallerRequest): Promise<KeyRecord> {
+/** A tombstone, once: who is asked first awaits the others. Runs of this key end; the sealed record stays for the grace period. */
+async function entomb(
+  node: Node,
+  request: CallerRequest,
+  awaited: (node: Node, key: KeyRecord) => readonly NodeName[],
+): Promise<KeyRecord> {
   const { keyId } = request.params
   const purgeAt = node.now() + node.timing.graceMs
   const record = await changeKey(node, keyId, (found) => {
     const key = found ?? emptyKey(keyId)
     if (key.status === 'DELETED') return key
-    const deletion = { request: canonicalJson(request), purgeAt, missing: othersOf(node, key) }
+    const deletion = { request: canonicalJson(request), purgeAt, missing: awaited(node, key) }
     return { ...key, status: 'DELETED', pending: null, deletion }
   })
   for (const session of node.sessions.running.values())
@@ -84,9 +88,9 @@ export async function hearKeyDelete(node: Node, from: NodeName, { request }: Not
   verifyCallerRequest(request, node.callers, request.expiry * 1000 - 1)
   const { keyId } = request.params
   const known = await readKey(node, keyId)
-  if (known && known.status !== 'DELETED') await node.policy(request)
+  if (known?.status !== 'DELETED') await node.policy(request)
   // A node that never heard of the key buries the id too: nobody can generate it again.
-  const record = await entomb(node, request)
+  const record = await entomb(node, request, () => [])
   node.post.tell(from, { type: 'keyDeleted', keyId: record.keyId })
 }
 

@@ -1,11 +1,11 @@
-import { keygen, mayBegin } from '@tandem/ecdsa'
+import { keygen } from '@tandem/ecdsa'
 import { keyId as toKeyId } from '@tandem/rounds'
 import { type CommitteeKey, fromHex, utf8, WireError } from '@tandem/wire'
 import { sha256 } from '../../crypto/hash.ts'
 import type { RequestOf } from '../committee.ts'
 import { coordinate, errorOf, failureOf, type Play, readyOf, throwRefusal } from './coordinate.ts'
 import { tellCertificate } from './handover.ts'
-import { readKey, requireCurrent, takePending } from './keys.ts'
+import { readKey, requireCurrent, requireNext, takePending } from './keys.ts'
 import type { Node } from './node.ts'
 import type { Part } from './participate.ts'
 import { keyOf } from './records.ts'
@@ -35,7 +35,7 @@ export const keyGenPart: Part = {
     const stageId = fromHex(session.id)
     const record = await readKey(node, session.keyId)
     if (record?.pending?.sessionId !== session.id) throw new WireError('KEY_PENDING')
-    if (!mayBegin(record, { attempt, stageId })) throw new WireError('EPOCH_MISMATCH')
+    requireNext(record, { attempt, stageId })
     const self = indexOf(members, node.self)
     const identities = members.map(fromHex)
     const setup = { keyId: runKeyId(session), self, threshold, identities }
@@ -54,7 +54,12 @@ function runKeyId({ id, keyId }: Session) {
 export async function keyGen(node: Node, request: Request): Promise<CommitteeKey> {
   const { keyId, members } = request.params
   if (!members.includes(node.self)) throw new WireError('VALIDATION_FAILED', 'members: not this node')
-  await coordinate(node, playOf(node, request))
+  try {
+    await coordinate(node, playOf(node, request))
+  } catch (error) {
+    // The certificate of an earlier run may have come in the meantime: then the key is there.
+    if (!(await readKey(node, keyId))?.current) throw error
+  }
   return keyOf(requireCurrent(await readKey(node, keyId)))
 }
 

@@ -1,11 +1,11 @@
-import { mayBegin, refresh } from '@tandem/ecdsa'
+import { refresh } from '@tandem/ecdsa'
 import { type CommitteeKey, fromHex, toHex, WireError } from '@tandem/wire'
 import { erase } from '../../compute/erase.ts'
 import type { RequestOf } from '../committee.ts'
 import { coordinate, type Play, readyOf, throwRefusal } from './coordinate.ts'
 import { orderOf } from './handover.ts'
 import { stagedLimit, stagedOutcome } from './key-gen.ts'
-import { readKey, requireCurrent } from './keys.ts'
+import { attemptOf, readKey, requireCurrent, requireNext } from './keys.ts'
 import { catchUp } from './catch-up.ts'
 import type { Ready } from './messages.ts'
 import type { Node } from './node.ts'
@@ -30,9 +30,8 @@ export const keyRefreshPart: Part = {
     const { members } = keyOf(current)
     const stageId = fromHex(session.id)
     if (participants.join() !== members.join()) throw new WireError('FORBIDDEN', 'participants')
-    if (toHex(current.ssid) !== ssid || !record || !mayBegin(record, { attempt, stageId })) {
-      throw new WireError('EPOCH_MISMATCH')
-    }
+    if (toHex(current.ssid) !== ssid || !record) throw new WireError('EPOCH_MISMATCH')
+    requireNext(record, { attempt, stageId })
     requireAlone(node, session)
     await claimRequest(node, session)
     const share = await openShare(node, session.keyId, current)
@@ -57,12 +56,6 @@ export async function changing(
   if ((await readRequest(node, session))?.done) return { attempt, ssid, key: keyOf(current) }
   requireAlone(node, session)
   return { attempt, ssid }
-}
-
-/** The highest this node has begun, staged or seen certified. */
-export function attemptOf(record: KeyRecord | undefined): number {
-  const { attempt = 0, certified = null, stages = [] } = record ?? {}
-  return Math.max(attempt, certified?.attempt ?? 0, ...stages.map((stage) => stage.attempt))
 }
 
 /** One change of a key at a time, here. @throws {WireError} `KEY_BUSY` */

@@ -3,7 +3,6 @@ import {
   type AttestedKey,
   type KeyPin,
   type KeyStatement,
-  mayBegin,
   placesOf,
   reshare,
   type ReshareSetup,
@@ -19,8 +18,8 @@ import { catchUp } from './catch-up.ts'
 import { type Answer, coordinate, type Decision, type Play, readyOf, throwRefusal } from './coordinate.ts'
 import { orderOf, readOrder } from './handover.ts'
 import { stagedLimit, stagedOutcome } from './key-gen.ts'
-import { attemptOf, changing, requireAlone } from './key-refresh.ts'
-import { readKey, requireCurrent } from './keys.ts'
+import { changing, requireAlone } from './key-refresh.ts'
+import { attemptOf, readKey, requireCurrent, requireNext } from './keys.ts'
 import type { Plan, Ready, StatementFields } from './messages.ts'
 import type { Node } from './node.ts'
 import type { Part } from './participate.ts'
@@ -55,7 +54,7 @@ export const keyResharePart: Part = {
     const record = (await readKey(node, session.keyId)) ?? emptyKey(session.keyId)
     if (record.status === 'DELETED') throw new WireError('KEY_DELETED')
     const stageId = fromHex(session.id)
-    if (!mayBegin(record, { attempt: plan.attempt, stageId })) throw new WireError('EPOCH_MISMATCH')
+    requireNext(record, { attempt: plan.attempt, stageId })
     requireAlone(node, session)
     await claimRequest(node, session)
     const setup = await setupOf(node, session, record, plan)

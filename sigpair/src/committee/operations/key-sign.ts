@@ -17,8 +17,7 @@ import {
   readyOf,
 } from './coordinate.ts'
 import { blame } from './faults.ts'
-import { attemptOf } from './key-refresh.ts'
-import { readKey, requireCurrent } from './keys.ts'
+import { attemptOf, readKey, requireCurrent } from './keys.ts'
 import type { Ready } from './messages.ts'
 import type { Node } from './node.ts'
 import type { Part } from './participate.ts'
@@ -164,12 +163,15 @@ function decide(
   }
   const ssid = ready.get(node.self)?.ssid
   if (!ssid) return undefined
-  const agreeing = new Map([...ready].filter(([name, one]) => one.ssid === ssid && !avoided.has(name)))
+  const agreeing = new Map([...ready].filter(([, one]) => one.ssid === ssid))
+  const heard = new Map([...agreeing].filter(([name]) => !avoided.has(name)))
   const wanted = request.params.signers
-  const preferred = hour === 'early' && wanted ? filtered(agreeing, wanted) : agreeing
-  const signers = chooseQuorum(members, threshold, preferred, node.self)
+  const preferred = hour === 'early' && wanted ? filtered(heard, wanted) : heard
+  const choose = (among: ReadonlyMap<NodeName, Ready>) => chooseQuorum(members, threshold, among, node.self)
+  // Who was silent once is asked again before nobody signs.
+  const signers = choose(preferred) ?? (hour === 'last' ? choose(agreeing) : undefined)
   if (signers) return { kind: 'plan', plan: { participants: signers, attempt: 0, ssid } }
-  if (agreeing.size < ready.size && avoided.size === 0) return catchUp(node, request.params.keyId)
+  if (agreeing.size < ready.size && hour !== 'last') return catchUp(node, request.params.keyId)
   if (hour === 'last') throw tooFew(answers, members)
   return undefined
 }

@@ -1,4 +1,4 @@
-import { certifyHandover, type HandoverName, stageHandover } from '@tandem/ecdsa'
+import { certifyHandover, type HandoverName, mayBegin, stageHandover } from '@tandem/ecdsa'
 import type { Doc, Transaction } from '@tandem/store'
 import { canonicalJson, toHex, WireError } from '@tandem/wire'
 import type { PairRecord } from '../../records.ts'
@@ -41,6 +41,21 @@ export function requireCurrent(record: KeyRecord | undefined): ShareRecord {
   if (record.status === 'DELETED') throw new WireError('KEY_DELETED')
   if (record.current) return record.current
   throw new WireError(record.status === 'PENDING' ? 'KEY_PENDING' : 'INVALID_KEY_SHARE')
+}
+
+/** How far a coordinator may be ahead of what we know: it must not be able to use up the numbers. */
+const MAX_AHEAD = 1024
+
+/** @throws {WireError} `EPOCH_MISMATCH` for a run that comes too late to be staged, or too far ahead */
+export function requireNext(record: KeyRecord, name: HandoverName): void {
+  const far = record.current !== null && name.attempt > attemptOf(record) + MAX_AHEAD
+  if (far || !mayBegin(record, name)) throw new WireError('EPOCH_MISMATCH')
+}
+
+/** The highest this node has begun, staged or seen certified. */
+export function attemptOf(record: KeyRecord | undefined): number {
+  const { attempt = 0, certified = null, stages = [] } = record ?? {}
+  return Math.max(attempt, certified?.attempt ?? 0, ...stages.map((stage) => stage.attempt))
 }
 
 /** The keyGen of this session has this key to itself, until the lease ends. */
@@ -86,6 +101,16 @@ export async function stage(node: Node, keyId: string, { share, pairs }: Staged)
     writeKey(tx, doc, { ...record, ...key, attempt: Math.max(record.attempt, share.attempt) })
     for (const { name, record: pair } of pairs) tx.create(pairAt(name), pair)
   }, PATIENT)
+}
+
+/** @throws {WireError} `EPOCH_MISMATCH` if it was superseded in the meantime: our acknowledgement must not leave */
+export async function markRehearsed(node: Node, keyId: string, name: HandoverName): Promise<void> {
+  await changeKey(node, keyId, (record) => {
+    const held = record?.stages.some((one) => isSameHandover(one, name))
+    if (!record || !held || record.status === 'DELETED') throw new WireError('EPOCH_MISMATCH')
+    const stages = record.stages.map((one) => (isSameHandover(one, name) ? { ...one, rehearsed: true } : one))
+    return { ...record, stages }
+  })
 }
 
 /** The certificate has been verified: its committee is in force here, and what it replaces is erased. */
@@ -159,21 +184,8 @@ function writeKey(tx: Transaction, doc: Doc<KeyRecord> | undefined, record: KeyR
   else tx.create(keyRecordAt(record.keyId), record)
 }
 
-/** A pair as it is when its run has made it. */
-export function freshPair(
-  keyId: string,
-  { epoch, ssid }: Pick<ShareRecord, 'epoch' | 'ssid'>,
-  setup: PairRecord['setup'],
-): PairRecord {
+/** A pair as it is when its run has made it. Its ssid is that of its name, by which its store finds it. */
+export function freshPair({ keyId, ssid }: PairName, epoch: number, setup: PairRecord['setup']): PairRecord {
   const counters = { opened: 0, passed: 0, strikes: [], failures: [], stock: [], uses: 0 }
-  return {
-    keyId: keyId.toLowerCase(),
-    epoch,
-    ssid,
-    status: 'ACTIVE',
-    ...counters,
-    setup,
-    epochKey: null,
-    successor: null,
-  }
+  return { keyId, epoch, ssid, status: 'ACTIVE', ...counters, setup, epochKey: null, successor: null }
 }

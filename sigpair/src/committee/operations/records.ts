@@ -20,6 +20,8 @@ export type ShareRecord = HandoverName & {
   readonly key: string
   /** our index, 1…n */
   readonly self: number
+  /** every pair of it has signed: we may acknowledge it, now and whenever somebody asks */
+  readonly rehearsed: boolean
   /** the encoded KeyShare */
   readonly data: Sealed
 }

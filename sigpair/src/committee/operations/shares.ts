@@ -12,14 +12,15 @@ import {
   type SigningKey,
 } from '@tandem/ecdsa'
 import { type PartyIndex, partyIndex, sessionId } from '@tandem/rounds'
-import { canonicalJson, type CallerRequest, type CommitteeKey, toHex, WireError } from '@tandem/wire'
+import { canonicalJson, type CallerRequest, type CommitteeKey, toHex } from '@tandem/wire'
 import { addr } from 'micro-eth-signer'
 import { sha256 } from '../../crypto/hash.ts'
 import { eraseStage } from '../../compute/erase.ts'
+import { pairRefused } from '../../keys/pair-store.ts'
 import type { Sealed } from '../../records.ts'
 import { pairAt } from '../../stores.ts'
 import type { NodeName } from '../network.ts'
-import { freshPair, stage } from './keys.ts'
+import { freshPair, markRehearsed, stage } from './keys.ts'
 import type { Node } from './node.ts'
 import { keyOf, pairName, type ShareRecord } from './records.ts'
 import { runIn } from './run-session.ts'
@@ -45,6 +46,7 @@ export async function stageAndRehearse(node: Node, session: Session, bytes: Uint
     const sealed = await seal(node, session.keyId, made.share, made.pairs, of)
     await stage(node, session.keyId, sealed)
     await rehearse(node, session, made.share, made.pairs, of.members)
+    await markRehearsed(node, session.keyId, of)
   } finally {
     eraseStage(made)
   }
@@ -70,11 +72,11 @@ async function seal(
   try {
     const key = canonicalJson(publicKeyOf(keyId, share, { ...of, members }))
     const data = await sealOnce('share', encodeShare(backend, share))
-    const record = { ...of, ssid, conf, epoch, order: canonicalJson(order), key, self, data }
+    const record = { ...of, ssid, conf, epoch, order: canonicalJson(order), key, self, data, rehearsed: false }
     const pairs = []
     for (const setup of setups) {
       const name = pairName(keyId, ssid, members[setup.peer - 1]!)
-      pairs.push({ name, record: freshPair(keyId, share, await sealOnce('pair', encodePair(backend, setup))) })
+      pairs.push({ name, record: freshPair(name, epoch, await sealOnce('pair', encodePair(backend, setup))) })
     }
     return { share: record, pairs }
   } finally {
@@ -121,7 +123,7 @@ export async function openShare(node: Node, keyId: string, { data, epoch }: Shar
   }
 }
 
-/** With the pairs that these signers need. @throws {WireError} `KEY_FROZEN` for one that is not ACTIVE */
+/** With the pairs that these signers need. @throws {WireError} as {@link pairRefused} for one that is not ACTIVE */
 export async function openSigningKey(
   node: Node,
   keyId: string,
@@ -133,7 +135,7 @@ export async function openSigningKey(
   const pairs = new Map<PartyIndex, ReturnType<typeof openPair>>()
   for (const peer of signers.filter((index) => index !== share.self)) {
     const doc = await node.store.get(pairAt(pairName(keyId, record.ssid, members[peer - 1]!)))
-    if (doc?.data.status !== 'ACTIVE' || !doc.data.setup) throw new WireError('KEY_FROZEN', doc?.data.status)
+    if (doc?.data.status !== 'ACTIVE' || !doc.data.setup) throw pairRefused(doc?.data.status ?? 'STALE')
     const bytes = await node.sealer.open({ purpose: 'pair', keyId, epoch: record.epoch }, doc.data.setup)
     pairs.set(peer, openPair(node.arithmetic.backend, decodePair(node.arithmetic.backend, share, bytes)))
     bytes.fill(0)

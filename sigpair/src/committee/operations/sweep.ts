@@ -35,7 +35,7 @@ async function sweepCommittee(node: Node): Promise<void> {
     }
     if (!deletion) continue
     const request = callerRequest.parse(JSON.parse(deletion.request))
-    if (deletion.missing.length > 0) node.post.broadcast({ type: 'keyDelete', request })
+    if (deletion.missing.length > 0 && deletion.purgeAt > now) node.post.broadcast({ type: 'keyDelete', request })
     if (deletion.purgeAt <= now && (current || stages.length > 0)) await purge(node, keyId)
   }
   await askAround(node, 'undecided')
