@@ -35,3 +35,5 @@ log_level     = "debug"
 alert_emails = ["oncall@example.com"]
 budget       = { billing_account = "000000-000000-000000", currency = "EUR", units = 150 }
 github       = null
+
+deletion_protection = false

@@ -4,7 +4,6 @@ data "google_project" "this" {
 
 locals {
   collections = jsondecode(file("${path.module}/collections.generated.json"))
-  protected   = var.environment == "prod"
   sigpair     = ["sigpair-device", "sigpair-internal", "rewrap"]
   # an account, its roles and its environment are one part's
   members = merge(module.sigpair.members, module.duo_node.members, module.functions.members)
@@ -20,6 +19,7 @@ module "policy" {
   region            = var.region
   database_location = var.database_location
   databases         = local.collections.databases
+  database_ids      = var.database_ids
   images            = var.images
   functions_object  = var.functions_object
   protection_level  = var.protection_level

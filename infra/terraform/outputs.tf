@@ -35,5 +35,5 @@ output "audit_public_key" {
 
 output "cloud_public_key" {
   description = "How to get the key that apps are built to trust"
-  value       = "curl ${module.policy.urls.api}/api/v1/mpc/cloud-public-key"
+  value       = "curl -H \"Authorization: Bearer $TOKEN\" ${module.policy.urls.api}/api/v1/mpc/cloud-public-key"
 }

@@ -20,7 +20,7 @@ module "sigpair" {
   databases           = module.firestore.databases
   network             = module.network.network
   subnetwork          = module.network.subnetwork
-  deletion_protection = local.protected
+  deletion_protection = var.deletion_protection
 }
 
 module "duo_node" {
@@ -40,7 +40,7 @@ module "duo_node" {
   webhook_secret      = module.secrets.secrets["webhook-secret"]
   network             = module.network.network
   subnetwork          = module.network.subnetwork
-  deletion_protection = local.protected
+  deletion_protection = var.deletion_protection
 }
 
 module "functions" {

@@ -20,3 +20,10 @@ variable "github" {
   type        = object({ repository_id = string, ref = string })
   default     = null
 }
+
+variable "deletion_protection" {
+  description = "Whether Terraform may not delete the services of Sigpair and duo-node"
+  type        = bool
+  default     = true
+  nullable    = false
+}

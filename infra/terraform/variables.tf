@@ -33,6 +33,13 @@ variable "database_location" {
   nullable    = false
 }
 
+variable "database_ids" {
+  description = "Databases that are not called what they are, after a restore: parties = \"parties-2\""
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "images" {
   description = "Container images of sigpair and duo-node, by digest: what was tested is what runs"
   type        = object({ sigpair = string, duo-node = string })

@@ -19,6 +19,16 @@ const key = (letter: string) => ({ kty: 'OKP', crv: 'Ed25519', x: letter.repeat(
 
 const SECRET = `whsec_${'A'.repeat(32)}`
 
+/** Rows of who may do what. */
+type Rights = {
+  readonly databases: Readonly<Record<string, { readonly part: string; readonly database: string }>>
+  readonly keys: Readonly<Record<string, { readonly key: string; readonly role: string }>>
+  readonly secrets: Readonly<Record<string, { readonly secret: string }>>
+  readonly project: Readonly<Record<string, { readonly role: string }>>
+}
+
+const bare = (role: string) => role.replace('roles/', '')
+
 /** What the deployment adds to the environment by itself. */
 const ON_CLOUD_RUN = { K_SERVICE: 'x' }
 
@@ -61,6 +71,23 @@ withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
 
   afterAll(() => {
     rmSync(scratch, { recursive: true })
+  })
+
+  test('comes with the rights that docs/deploy/google-cloud.md says there are', () => {
+    const given = JSON.parse(
+      terraform('output', '-json', `-state=${join(scratch, 'policy.tfstate')}`, 'access'),
+    ) as Rights
+    const page = readFileSync(resolve(ROOT, '../../docs/deploy/google-cloud.md'), 'utf8')
+    const rights = page.split('\n').filter((line) => line.startsWith('|'))
+    const said = (...words: readonly string[]) => rights.some((line) => words.every((word) => line.includes(word)))
+    for (const { part } of Object.values(given.databases)) expect(page).toContain(`\`tandem-${part}\``)
+    for (const { database } of Object.values(given.databases))
+      expect([database, said(database, 'datastore.user')]).toEqual([database, true])
+    for (const { key, role } of Object.values(given.keys)) expect([key, said(key, bare(role))]).toEqual([key, true])
+    for (const { secret } of Object.values(given.secrets))
+      expect([secret, said(secret, 'secretAccessor')]).toEqual([secret, true])
+    for (const { role } of Object.values(given.project))
+      expect([role, said('every service', bare(role))]).toEqual([role, true])
   })
 
   test('is one that Sigpair takes in production, in both roles', () => {

@@ -2,11 +2,11 @@ resource "google_firestore_database" "this" {
   for_each = var.databases
 
   project     = var.project_id
-  name        = each.key
+  name        = each.value.id
   location_id = var.location
   type        = "FIRESTORE_NATIVE"
-  # the store's transactions name the versions they read: docs/decisions/0008
-  concurrency_mode                  = "OPTIMISTIC"
+  # Google's default, and what the emulator does that the store is tested on
+  concurrency_mode                  = "PESSIMISTIC"
   point_in_time_recovery_enablement = each.value.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
   delete_protection_state           = each.value.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
   # what Terraform forgets stays; whoever deletes a database does it by hand

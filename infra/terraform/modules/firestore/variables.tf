@@ -11,7 +11,7 @@ variable "location" {
 variable "databases" {
   description = "modules/policy: databases"
   type = map(object({
-    collections            = list(string)
+    id                     = string
     point_in_time_recovery = bool
     backups                = bool
     delete_protection      = bool

@@ -1,6 +1,7 @@
 locals {
   databases = {
     for name, settings in var.databases : name => {
+      id          = lookup(var.database_ids, name, name)
       collections = settings.collections
       # only where going back is safe: docs/decisions/0004 and 0009
       point_in_time_recovery = settings.recovery == "wanted"

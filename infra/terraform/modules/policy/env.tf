@@ -11,8 +11,8 @@ locals {
 
   sigpair = merge(local.common, {
     HOST                             = "0.0.0.0"
-    FIRESTORE_PARTIES_DATABASE       = "parties"
-    FIRESTORE_PRESIGNATURES_DATABASE = "presignatures"
+    FIRESTORE_PARTIES_DATABASE       = local.databases["parties"].id
+    FIRESTORE_PRESIGNATURES_DATABASE = local.databases["presignatures"].id
     KMS_KEY                          = local.share_key
     KMS_AUDIT_KEY                    = "${local.audit_key}/cryptoKeyVersions/1"
     POLICY_DELAY_MS                  = format("%d", var.policy_delay_ms)
@@ -39,7 +39,7 @@ locals {
     duo-node = merge(local.common, {
       HOST                 = "0.0.0.0"
       HOSTS                = local.hosts["duo-node"]
-      FIRESTORE_DATABASE   = "backend"
+      FIRESTORE_DATABASE   = local.databases["backend"].id
       SIGNING_KEY_FILE     = "${local.secret_directory}/signing-key/jwk.json"
       FUNCTIONS_KEYS       = jsonencode(var.functions_keys)
       SIGPAIR_INTERNAL_URL = "https://${local.hosts["sigpair-internal"]}"
@@ -49,7 +49,7 @@ locals {
       HOST               = "0.0.0.0"
       HOSTS              = join(",", distinct([local.hosts["api"], local.run_hosts["api"], local.hosts["webhooks"]]))
       ORIGINS            = join(",", var.origins)
-      FIRESTORE_DATABASE = "backend"
+      FIRESTORE_DATABASE = local.databases["backend"].id
       SIGNING_KEY_FILE   = "${local.secret_directory}/signing-key/jwk.json"
       SECRETS_KEY_FILE   = "${local.secret_directory}/secrets-key/key.hex"
       DUO_NODE_URL       = "https://${local.hosts["duo-node"]}"

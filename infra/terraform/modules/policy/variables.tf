@@ -100,6 +100,18 @@ variable "databases" {
   }
 }
 
+variable "database_ids" {
+  description = "Databases that are not called what they are, after a restore: parties = \"parties-2\""
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.database_ids) : contains(["parties", "backend"], name)])
+    error_message = "Only parties and backend can have been restored."
+  }
+}
+
 variable "images" {
   description = "Container images of sigpair and duo-node, by digest: what was tested is what runs"
   type        = object({ sigpair = string, duo-node = string })

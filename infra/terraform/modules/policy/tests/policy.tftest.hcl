@@ -253,3 +253,25 @@ run "no_service_starts_without_keys" {
     functions_keys = []
   }
 }
+
+run "a_restored_database_is_opened_under_its_new_name" {
+  command = plan
+
+  variables {
+    database_ids = { parties = "parties-2" }
+  }
+
+  assert {
+    condition     = output.env.sigpair-device.FIRESTORE_PARTIES_DATABASE == "parties-2" && output.env.rewrap.FIRESTORE_PARTIES_DATABASE == "parties-2" && output.databases.parties.id == "parties-2"
+    error_message = "Sigpair goes on with the database that was replaced"
+  }
+}
+
+run "presignatures_were_never_restored" {
+  command         = plan
+  expect_failures = [var.database_ids]
+
+  variables {
+    database_ids = { presignatures = "presignatures-2" }
+  }
+}
