@@ -41,7 +41,9 @@ const MAIN = resolve(import.meta.dirname, '../../../sigpair/src/main.ts')
 type Plan = {
   readonly name: string
   readonly identityFile: string
-  readonly p2p: number
+  /** multiaddr for the other nodes */
+  readonly address: string
+  /** port of the callers' API */
   readonly api: number
   readonly node: string
 }
@@ -55,48 +57,51 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
   const plans = Array.from({ length: options.nodes }, (_, i): Plan => {
     const name = `node-${i + 1}`
     const identityFile = join(directory, `${name}.jwk`)
-    return { name, identityFile, p2p: ports[2 * i]!, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
+    const address = `/ip4/127.0.0.1/tcp/${ports[2 * i]}${transport === 'ws' ? '/ws' : ''}`
+    return { name, identityFile, address, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
   })
   const caller = identityIn(join(directory, 'caller.jwk'))
-  const kmsKey = (name: string) => `projects/local/locations/local/keyRings/tandem/cryptoKeys/${name}`
-  const kms = await startKms({
-    port: 0,
-    file: join(directory, 'kms.json'),
-    keys: plans.map(({ name }) => kmsKey(name)),
-  })
-  const addressOf = ({ p2p }: Plan) => `/ip4/127.0.0.1/tcp/${p2p}${transport === 'ws' ? '/ws' : ''}`
-  const peers = JSON.stringify(
-    plans.map((plan) => ({ name: plan.node, label: plan.name, addresses: [addressOf(plan)] })),
-  )
-
-  const nodes = plans.map((plan): LocalNode => {
-    const { name, identityFile, api, node } = plan
-    const service = serviceOf({
-      name,
-      args: [MAIN, '--mode', 'committee'],
-      env: {
-        MODE: 'development',
-        METADATA_SERVER_DETECTION: 'none',
-        NODE_IDENTITY_FILE: identityFile,
-        PEERS: peers,
-        CALLERS: JSON.stringify([{ publicKey: caller.name, label: 'local' }]),
-        LISTEN: addressOf(plan),
-        DATA_DIRECTORY: join(directory, name),
-        PORT: String(api),
-        KMS_KEY: kmsKey(name),
-        KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
-        ...env,
-      },
-      logFile: join(logs, `${name}.log`),
-      healthUrl: `http://127.0.0.1:${api}/health/ready`,
-    })
-    return { ...service, node, apiUrl: `http://127.0.0.1:${api}` }
-  })
+  const keys = plans.map(({ name }) => kmsKeyOf(name))
+  const kms = await startKms({ port: 0, file: join(directory, 'kms.json'), keys })
+  const common = {
+    MODE: 'development',
+    METADATA_SERVER_DETECTION: 'none',
+    PEERS: JSON.stringify(plans.map(({ node, name, address }) => ({ name: node, label: name, addresses: [address] }))),
+    CALLERS: JSON.stringify([{ publicKey: caller.name, label: 'local' }]),
+    KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
+    ...env,
+  }
+  const nodes = plans.map((plan) => nodeOf(plan, directory, common))
   const stop = async () => {
     await Promise.all(nodes.map((one) => one.stop()))
     await kms.close()
   }
   return { nodes, caller, logs, stop }
+}
+
+/** Each node has its own. */
+function kmsKeyOf(name: string): string {
+  return `projects/local/locations/local/keyRings/tandem/cryptoKeys/${name}`
+}
+
+function nodeOf(plan: Plan, directory: string, common: Readonly<Record<string, string>>): LocalNode {
+  const { name, identityFile, address, api, node } = plan
+  const apiUrl = `http://127.0.0.1:${api}`
+  const service = serviceOf({
+    name,
+    args: [MAIN, '--mode', 'committee'],
+    env: {
+      ...common,
+      NODE_IDENTITY_FILE: identityFile,
+      LISTEN: address,
+      DATA_DIRECTORY: join(directory, name),
+      PORT: String(api),
+      KMS_KEY: kmsKeyOf(name),
+    },
+    logFile: join(directory, 'logs', `${name}.log`),
+    healthUrl: `${apiUrl}/health/ready`,
+  })
+  return { ...service, node, apiUrl }
 }
 
 /** Makes the key first, if there is none. */

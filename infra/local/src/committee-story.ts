@@ -37,15 +37,12 @@ type Signed = { readonly what: string; readonly ms: number; readonly signers: st
 export async function tellCommittee(committee: LocalCommittee, tell: Teller): Promise<void> {
   const scene: Scene = { committee, tell, signed: [] }
   const five = committee.nodes.slice(0, FIRST.members)
-  await startAll(scene, 'Five nodes, five processes, one disk each', five)
+  const seven = committee.nodes.slice(0, THEN.members)
 
+  tell.chapter('Five nodes, five processes, one disk each')
+  await startAll(scene, five)
   tell.chapter('A key that no node holds')
-  const keyId = toHex(randomBytes(32))
-  const members = (nodes: readonly LocalNode[]) => nodes.map(({ node }) => node)
-  const generate = async () => ask(five, 'keyGen', { keyId, members: members(five), threshold: FIRST.threshold })
-  const key = committeeKey.parse(await tell.step('generate it, 3 of 5', generate.bind(undefined), addressOf))
-  const again = committeeKey.parse(await tell.step('ask for it again: from storage', generate, addressOf))
-  requireSame(key, again)
+  const key = await generate(scene, five)
   await sign(scene, key, 'with five nodes up', five)
 
   tell.chapter('Two nodes die')
@@ -55,87 +52,91 @@ export async function tellCommittee(committee: LocalCommittee, tell: Teller): Pr
   await sign(scene, key, 'and again', alive)
 
   tell.chapter('The same key for four of seven')
-  const seven = committee.nodes.slice(0, THEN.members)
-  await startAll(scene, undefined, [...dead, ...seven.slice(FIRST.members)])
-  const handed = committeeKey.parse(
-    await tell.step(
-      'hand it over, 3 of 5 to 4 of 7',
-      async () => ask(seven, 'keyReshare', { keyId, members: members(seven), threshold: THEN.threshold }),
-      addressOf,
-    ),
-  )
-  if (handed.publicKey !== key.publicKey) throw new Error('the handover changed the key')
-  await sign(scene, handed, 'with the new shares', seven)
-  const { result } = await callAnyNode([seven[6]!.apiUrl], { method: 'status' })
-  tell.say(`\n${indented(statusTable(committeeStatus.parse(result), Date.now()))}`)
+  await startAll(scene, [...dead, ...seven.slice(FIRST.members)])
+  await handOver(scene, key, seven)
+  await sign(scene, key, 'with the new shares', seven)
+  await showStatus(scene, seven.at(-1)!)
 
   tell.chapter('The end of the key')
-  await tell.step(
-    'delete it at every node',
-    async () => committeeDeletion.parse(await ask(seven, 'keyDelete', { keyId })),
-    ({ acknowledged }) => `${acknowledged.length} acknowledged`,
-  )
-  await tell.step(
-    'sign with it',
-    async () => refusal(async () => ask(seven, 'keySign', messageOf(keyId))),
-    (code) => `refused: ${code}`,
-  )
+  await end(scene, key, seven)
 
   tell.chapter('What happened')
-  tell.say(
-    table([
-      ['signature', 'signed in', 'by', 'checked by'],
-      ...scene.signed.map((row) => [row.what, millis(row.ms), row.signers, row.checks]),
-    ]),
-  )
-
-  /** A request, signed once, to whoever answers first. */
-  async function ask(nodes: readonly LocalNode[], method: CallerMethod, params: object): Promise<object> {
-    const request = signRequest(committee.caller, { method, params }, Date.now())
-    const urls = nodes.map(({ apiUrl }) => apiUrl)
-    return (await callAnyNode(urls, { method, params: rpcParams(request) })).result
-  }
-
-  async function sign(
-    { signed }: Scene,
-    { keyId: id, publicKey }: CommitteeKey,
-    what: string,
-    nodes: readonly LocalNode[],
-  ) {
-    const begun = performance.now()
-    const signature = committeeSignature.parse(
-      await tell.step(
-        `sign ${what}`,
-        async () => ask(nodes, 'keySign', messageOf(id)),
-        (done) => signersOf(committee, committeeSignature.parse(done)),
-      ),
-    )
-    const ms = performance.now() - begun
-    signed.push({ what, ms, signers: signersOf(committee, signature), checks: checked(signature, publicKey) })
-  }
+  const rows = scene.signed.map(({ what, ms, signers, checks }) => [what, millis(ms), signers, checks])
+  tell.say(table([['signature', 'signed in', 'by', 'checked by'], ...rows]))
 }
 
-async function startAll({ tell }: Scene, title: string | undefined, nodes: readonly LocalNode[]): Promise<void> {
-  if (title !== undefined) tell.chapter(title)
-  for (const node of nodes)
+async function generate(scene: Scene, nodes: readonly LocalNode[]): Promise<CommitteeKey> {
+  const keyId = toHex(randomBytes(32))
+  const params = { keyId, members: namesOf(nodes), threshold: FIRST.threshold }
+  const ask = async () => committeeKey.parse(await askAny(scene, nodes, 'keyGen', params))
+  const key = await scene.tell.step('generate it, 3 of 5', ask, ({ address }) => address)
+  const again = await scene.tell.step('ask for it again: from storage', ask, ({ address }) => address)
+  if (key.publicKey !== again.publicKey || key.keySessionId !== again.keySessionId)
+    throw new Error('two keys for one id')
+  return key
+}
+
+async function handOver(scene: Scene, { keyId, publicKey }: CommitteeKey, nodes: readonly LocalNode[]): Promise<void> {
+  const params = { keyId, members: namesOf(nodes), threshold: THEN.threshold }
+  const ask = async () => committeeKey.parse(await askAny(scene, nodes, 'keyReshare', params))
+  const handed = await scene.tell.step('hand it over, 3 of 5 to 4 of 7', ask, ({ address }) => address)
+  if (handed.publicKey !== publicKey) throw new Error('the handover changed the key')
+}
+
+async function showStatus({ tell }: Scene, { apiUrl }: LocalNode): Promise<void> {
+  const { result } = await callAnyNode([apiUrl], { method: 'status' })
+  tell.say(`\n${indented(statusTable(committeeStatus.parse(result), Date.now()))}`)
+}
+
+async function end(scene: Scene, { keyId }: CommitteeKey, nodes: readonly LocalNode[]): Promise<void> {
+  const ask = async () => committeeDeletion.parse(await askAny(scene, nodes, 'keyDelete', { keyId }))
+  await scene.tell.step('delete it at every node', ask, ({ acknowledged }) => `${acknowledged.length} acknowledged`)
+  const refused = async () => refusal(async () => askAny(scene, nodes, 'keySign', messageOf(keyId)))
+  await scene.tell.step('sign with it', refused, (code) => `refused: ${code}`)
+}
+
+/** A request, signed once, to whoever answers first. */
+async function askAny(
+  { committee }: Scene,
+  nodes: readonly LocalNode[],
+  method: CallerMethod,
+  params: object,
+): Promise<object> {
+  const request = signRequest(committee.caller, { method, params }, Date.now())
+  const urls = nodes.map(({ apiUrl }) => apiUrl)
+  return (await callAnyNode(urls, { method, params: rpcParams(request) })).result
+}
+
+async function sign(
+  scene: Scene,
+  { keyId, publicKey }: CommitteeKey,
+  what: string,
+  nodes: readonly LocalNode[],
+): Promise<void> {
+  const { committee, tell, signed } = scene
+  const begun = performance.now()
+  const ask = async () => committeeSignature.parse(await askAny(scene, nodes, 'keySign', messageOf(keyId)))
+  const signature = await tell.step(`sign ${what}`, ask, (done) => signersOf(committee, done))
+  const ms = performance.now() - begun
+  signed.push({ what, ms, signers: signersOf(committee, signature), checks: checked(signature, publicKey) })
+}
+
+async function startAll({ tell }: Scene, nodes: readonly LocalNode[]): Promise<void> {
+  for (const node of nodes) {
     await tell.step(
       node.name,
       async () => node.start(),
       () => node.apiUrl,
     )
+  }
+}
+
+function namesOf(nodes: readonly LocalNode[]): readonly string[] {
+  return nodes.map(({ node }) => node)
 }
 
 function messageOf(keyId: string): object {
   return { keyId, payload: { kind: 'message', message: `block ${randomBytes(4).toString('hex')}` } }
-}
-
-function addressOf(key: object): string {
-  return committeeKey.parse(key).address
-}
-
-function requireSame(one: CommitteeKey, other: CommitteeKey): void {
-  if (one.publicKey !== other.publicKey || one.keySessionId !== other.keySessionId)
-    throw new Error('two keys for one id')
 }
 
 function signersOf({ nodes }: LocalCommittee, { signers }: CommitteeSignature): string {
