@@ -4,7 +4,7 @@ export const ROOT = resolve(import.meta.dirname, '../..')
 
 /** One thing that is deployed: a folder that runs on a bare Node, without this repository. */
 export type Target = {
-  readonly name: 'sigpair' | 'duo-node' | 'functions'
+  readonly name: 'sigpair' | 'duo-node' | 'functions' | 'kms'
   /** output file without `.js` → source */
   readonly entries: Readonly<Record<string, string>>
   /** what the platform brings, with the version this repository is tested with */
@@ -44,5 +44,14 @@ export const TARGETS: readonly Target[] = [
     external: ['@google-cloud/functions-framework'],
     addons: {},
     splitting: true,
+  },
+  {
+    // for self-hosting off Google Cloud only; its keys are a sealed file
+    name: 'kms',
+    entries: { index: at('infra/local/src/kms-main.ts') },
+    external: [],
+    // not compiled: the description of the protocol, which is read as a file
+    addons: { '@google-cloud/kms': ['build/protos/protos.json'] },
+    splitting: false,
   },
 ]

@@ -104,6 +104,10 @@ export const kmsVariables = {
     description: "Google's own when unset; http only for a KMS on loopback",
     example: 'http://127.0.0.1:9010',
   }),
+  ALLOW_FILE_KMS: z.literal('yes-i-understand').optional().meta({
+    description: 'off Google Cloud: take a KMS on loopback, whose keys are a sealed file; docs/deploy/self-hosting.md',
+    example: 'yes-i-understand',
+  }),
 }
 
 const base = z.object({
@@ -191,11 +195,7 @@ function modeFlag(args: readonly string[]): Env {
 /** @throws {ConfigError} naming every variable that is missing, wrong, or refused in production */
 export function readSigpairConfig(env: Env = process.env): Config {
   const given = readConfig(base.extend(storageOf(env)), env)
-  requireMode(given, [
-    refuseEmulator(given),
-    refuseLocal('KMS_ENDPOINT', given.KMS_ENDPOINT),
-    refuseHaste(given.POLICY_DELAY_MS),
-  ])
+  requireMode(given, [refuseEmulator(given), refuseLocalKms(given), refuseHaste(given.POLICY_DELAY_MS)])
   return {
     role: given.SIGPAIR_ROLE,
     host: given.HOST,
@@ -234,6 +234,18 @@ function storesOf(given: Databases): Config['stores'] {
   const place = (name: string, databaseId: string) =>
     storeConfig(given, { path: folder === undefined ? undefined : join(folder, `${name}.sqlite`), databaseId })
   return { parties: place('parties', one), presignatures: place('presignatures', other) }
+}
+
+type KmsChoice = {
+  readonly KMS_ENDPOINT?: string | undefined
+  readonly ALLOW_FILE_KMS?: 'yes-i-understand' | undefined
+  readonly K_SERVICE?: string | undefined
+}
+
+/** Keys in a file are stolen with the machine; whoever has no other KMS must say that this is understood. */
+export function refuseLocalKms({ KMS_ENDPOINT, ALLOW_FILE_KMS, K_SERVICE }: KmsChoice): Refusal {
+  if (ALLOW_FILE_KMS === undefined) return refuseLocal('KMS_ENDPOINT', KMS_ENDPOINT)
+  return K_SERVICE === undefined ? undefined : 'ALLOW_FILE_KMS: not on Cloud Run, where Cloud KMS is; unset it'
 }
 
 /** A thief who loosens the policy must not be done before the owner has seen it. */

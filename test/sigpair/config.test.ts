@@ -48,3 +48,20 @@ test('data keys travel in the clear to this machine only', () => {
   expect(kmsAt('https://kms.example')).toMatchObject({ endpoint: 'kms.example', port: 443, insecure: false })
   expect(() => kmsAt('http://10.0.0.1:9010')).toThrow('loopback')
 })
+
+describe('a KMS whose keys are a file', () => {
+  const local = { ...MINIMAL, KMS_ENDPOINT: 'http://127.0.0.1:9010' }
+  const allowed = { ...local, ALLOW_FILE_KMS: 'yes-i-understand' }
+
+  test('is taken in production only by those who say that they understand', () => {
+    expect(() => readSigpairConfig(local)).toThrow('KMS_ENDPOINT')
+    expect(() => readSigpairConfig({ ...local, ALLOW_FILE_KMS: 'true' })).toThrow('ALLOW_FILE_KMS')
+    expect(readSigpairConfig(allowed).kms).toMatchObject({ endpoint: '127.0.0.1', insecure: true })
+  })
+
+  test('is not taken on Cloud Run, and never in the clear from another machine', () => {
+    const onCloudRun = { ...allowed, K_SERVICE: 'sigpair', STORE_VOLUME: '/data' }
+    expect(() => readSigpairConfig(onCloudRun)).toThrow('ALLOW_FILE_KMS: not on Cloud Run')
+    expect(() => readSigpairConfig({ ...allowed, KMS_ENDPOINT: 'http://10.0.0.1:9010' })).toThrow('loopback')
+  })
+})

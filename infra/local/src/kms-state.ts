@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, re
 import { dirname } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { p256 } from '@noble/curves/nist.js'
+import { isSealed, openText, type SealKey, sealText } from './kms-seal.ts'
 
 export type VersionState = 'ENABLED' | 'DISABLED' | 'DESTROY_SCHEDULED' | 'DESTROYED'
 
@@ -30,18 +31,18 @@ export type KmsState = {
   readonly cryptoKeys: Readonly<Record<string, CryptoKey>>
 }
 
-/** Key material at rest: one JSON file, mode 0600. A change is on the disk before it is answered. */
+/** Key material at rest: one JSON file, mode 0600, sealed if there is a key for that. A change is on the disk before it is answered. */
 export type KmsFile = {
   readonly state: () => KmsState
   readonly change: (next: KmsState) => void
 }
 
-export function openKmsFile(path: string): KmsFile {
-  let state = existsSync(path) ? load(path) : { keyRings: {}, cryptoKeys: {} }
+export function openKmsFile(path: string, sealKey?: SealKey): KmsFile {
+  let state = existsSync(path) ? load(path, sealKey) : { keyRings: {}, cryptoKeys: {} }
   return {
     state: () => state,
     change: (next) => {
-      save(path, next)
+      save(path, next, sealKey)
       state = next
     },
   }
@@ -70,19 +71,22 @@ export function cryptoKeyNamed(state: KmsState, name: string): CryptoKey {
   return state.cryptoKeys[name] ?? refuse(status.NOT_FOUND, `CryptoKey ${name} not found.`)
 }
 
-function load(path: string): KmsState {
-  const state = JSON.parse(readFileSync(path, 'utf8')) as KmsState
+function load(path: string, sealKey: SealKey | undefined): KmsState {
+  const file = readFileSync(path, 'utf8')
+  if (sealKey === undefined && isSealed(file)) throw new Error(`${path} is sealed; name its seal key`)
+  const state = JSON.parse(sealKey === undefined ? file : openText(file, sealKey)) as KmsState
   if (typeof state.keyRings !== 'object' || typeof state.cryptoKeys !== 'object')
     throw new Error(`${path} is not a file of the local KMS`)
   return state
 }
 
 /** Whole or not at all. */
-function save(path: string, state: KmsState): void {
+function save(path: string, state: KmsState, sealKey: SealKey | undefined): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.new`
   const fd = openSync(draft, 'w', 0o600)
-  writeSync(fd, JSON.stringify(state))
+  const text = JSON.stringify(state)
+  writeSync(fd, sealKey === undefined ? text : sealText(text, sealKey))
   fsyncSync(fd)
   closeSync(fd)
   renameSync(draft, path)

@@ -5,6 +5,7 @@ import { fromJSON } from '@grpc/proto-loader'
 import { cryptoHandlers } from './kms-crypto.ts'
 import { destroyDue, keyHandlers } from './kms-keys.ts'
 import { signHandlers } from './kms-sign.ts'
+import type { SealKey } from './kms-seal.ts'
 import { type CryptoKey, type KmsFile, newSigningVersion, newVersion, openKmsFile } from './kms-state.ts'
 import { portOf, requireFreePort } from './ports.ts'
 
@@ -26,6 +27,7 @@ type Unary = (request: never) => unknown
  *
  * @param options.port 0 for any free one
  * @param options.file key material, mode 0600
+ * @param options.sealKey seals that file; without it, it is in the clear
  * @param options.keys full names of crypto keys to make if they are not there
  *
  * Source: docs/spec/storage.md, 2.2 and 2.3, for what is asked of it.
@@ -33,13 +35,14 @@ type Unary = (request: never) => unknown
 export async function startKms(options: {
   readonly port: number
   readonly file: string
+  readonly sealKey?: SealKey | undefined
   readonly keys?: readonly string[]
   /** the same for keys that sign */
   readonly signingKeys?: readonly string[]
   readonly clock?: () => number
 }): Promise<RunningKms> {
   const clock = options.clock ?? Date.now
-  const file = openKmsFile(options.file)
+  const file = openKmsFile(options.file, options.sealKey)
   destroyDue(file, clock())
   for (const name of options.keys ?? [LOCAL_KEY]) ensureKey(file, name, { primary: 1, versions: [newVersion(clock())] })
   for (const name of options.signingKeys ?? [LOCAL_AUDIT_KEY]) {

@@ -10,12 +10,11 @@ import {
   modeVariables,
   readConfig,
   type Refusal,
-  refuseLocal,
   requireMode,
 } from '@tandem/service'
 import { nodeName } from '@tandem/wire'
 import { z } from 'zod'
-import { kmsOptions, kmsVariables } from '../config.ts'
+import { kmsOptions, kmsVariables, refuseLocalKms } from '../config.ts'
 import type { KmsOptions } from '../seal/kms.ts'
 import type { Peer } from './network.ts'
 import { type NodePolicy, nodePolicy } from './node-policy.ts'
@@ -116,7 +115,7 @@ export function readCommitteeConfig(env: Env = process.env): CommitteeConfig {
     throw new ConfigError('K_SERVICE: Cloud Run has neither a disk nor a TCP port for peers; a node needs a machine')
   }
   requireMode(given, [
-    refuseLocal('KMS_ENDPOINT', given.KMS_ENDPOINT),
+    refuseLocalKms(given),
     given.GRACE_SECONDS < DAY_SECONDS ? `GRACE_SECONDS: less than a day (${DAY_SECONDS})` : undefined,
     refuseLoopbackPeers(given.PEERS),
   ])
