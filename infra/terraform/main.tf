@@ -109,14 +109,15 @@ module "scheduler" {
 module "monitoring" {
   source = "./modules/monitoring"
 
-  project_id     = var.project_id
-  project_number = data.google_project.this.number
-  name           = var.name
-  emails         = var.alert_emails
-  public_hosts   = { for part in ["api", "sigpair-device"] : part => module.policy.hosts[part] }
-  services       = module.policy.names.services
-  alerts         = module.policy.alerts
-  log_rates      = module.policy.log_rates
-  log_lines      = module.policy.log_lines
-  budget         = var.budget
+  project_id      = var.project_id
+  project_number  = data.google_project.this.number
+  name            = var.name
+  emails          = var.alert_emails
+  public_hosts    = { for part in ["api", "sigpair-device"] : part => module.policy.hosts[part] }
+  services        = module.policy.names.services
+  share_databases = { for name in ["parties", "presignatures"] : name => module.policy.databases[name].id }
+  alerts          = module.policy.alerts
+  log_rates       = module.policy.log_rates
+  log_lines       = module.policy.log_lines
+  budget          = var.budget
 }

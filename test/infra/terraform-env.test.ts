@@ -90,6 +90,16 @@ withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
       expect([role, said('every service', bare(role))]).toEqual([role, true])
   })
 
+  test('has no variable that its service does not read', () => {
+    const read = (file: string) => readFileSync(resolve(ROOT, '../..', file), 'utf8')
+    const shared = ['mode', 'store-config'].map((name) => read(`shared/service/src/${name}.ts`)).join('\n')
+    for (const [part, variables] of Object.entries(env)) {
+      const source = shared + read(`${['duo-node', 'functions'].includes(part) ? part : 'sigpair'}/src/config.ts`)
+      const unread = Object.keys(variables).filter((name) => !source.includes(`  ${name}: `))
+      expect([part, unread]).toEqual([part, []])
+    }
+  })
+
   test('is one that Sigpair takes in production, in both roles', () => {
     const device = readSigpairConfig({ ...env['sigpair-device'], ...ON_CLOUD_RUN, PORT: '8080' })
     const internal = readSigpairConfig({ ...env['sigpair-internal'], ...ON_CLOUD_RUN, PORT: '8081' })

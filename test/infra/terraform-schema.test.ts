@@ -108,6 +108,12 @@ test.each([
     'module scheduler needs rewrap_job',
   ],
   [
+    'a value for no variable',
+    ['dev.tfvars', 'passkey_domain', 'pass_key_domain'],
+    'no variable pass_key_domain; did you mean passkey_domain?',
+  ],
+  ['a value that is missing', ['prod.tfvars', 'passkey_domain', 'pass_key_domain'], 'no value for passkey_domain'],
+  [
     'a setting that does nothing',
     ['variables-operation.tf', 'variable "budget"', 'variable "unread" {}\nvariable "budget"'],
     'nothing uses var.unread',

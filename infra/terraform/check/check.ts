@@ -1,4 +1,6 @@
-import { relative } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { readHcl } from './hcl.ts'
 import { type Declared, declaredIn, type Entry, loadTree, type Module, ofType, sourceOf } from './modules.ts'
 import { nearest } from './nearest.ts'
 import { type Reference, referencesIn } from './references.ts'
@@ -7,7 +9,7 @@ import { checkResource, type Finding, type ProviderSchema } from './schema.ts'
 /**
  * Everything that `terraform validate` would say of a root and its modules, as far as it can be known without the provider:
  * resources, blocks and attributes that it does not have, required ones that are missing, names that nothing declares,
- * arguments that a module does not take, and declarations that nothing uses.
+ * arguments that a module does not take, declarations that nothing uses, and values for no variable.
  */
 export function checkTree(root: string, schema: ProviderSchema): readonly Finding[] {
   const tree = loadTree(root)
@@ -17,7 +19,8 @@ export function checkTree(root: string, schema: ProviderSchema): readonly Findin
     ...checkCalls(module, tree),
     ...checkUse(module),
   ])
-  return findings.map((finding) => ({ ...finding, file: relative(root, finding.file) }))
+  const values = checkValues(tree.get(root)!)
+  return [...findings, ...values].map((finding) => ({ ...finding, file: relative(root, finding.file) }))
 }
 
 function checkEntry(entry: Entry, schema: ProviderSchema): readonly Finding[] {
@@ -29,6 +32,26 @@ function checkEntry(entry: Entry, schema: ProviderSchema): readonly Finding[] {
   const of = Object.hasOwn(kinds, type) ? kinds[type] : undefined
   if (of === undefined) return [{ ...place, message: `no ${entry.type} ${type}${nearest(type, Object.keys(kinds))}` }]
   return checkResource(place, entry.body, of)
+}
+
+/** Terraform only warns of a value that no variable takes, and asks for a missing one when it is too late for a script. */
+function checkValues(root: Module): readonly Finding[] {
+  const { variables } = declaredIn(root)
+  const files = readdirSync(root.folder).filter((name) => name.endsWith('.tfvars'))
+  return files.flatMap((name) => {
+    const file = join(root.folder, name)
+    const { attributes } = readHcl(file, readFileSync(file, 'utf8'))
+    const unknown = [...attributes].filter(([of]) => !variables.has(of))
+    const missing = [...variables].filter(([of, { required }]) => required && !attributes.has(of))
+    return [
+      ...unknown.map(([of, { line }]) => ({
+        file,
+        line,
+        message: `no variable ${of}${nearest(of, variables.keys())}`,
+      })),
+      ...missing.map(([of]) => ({ file, line: 1, message: `no value for ${of}` })),
+    ]
+  })
 }
 
 function checkReferences(

@@ -28,15 +28,21 @@ variable "services" {
   type        = map(string)
 }
 
+variable "share_databases" {
+  description = "Id of each database with shares"
+  type        = map(string)
+}
+
 variable "alerts" {
   description = "modules/policy: alerts"
   type = object({
-    error_ratio      = number
-    latency_ms       = map(number)
-    kms_errors       = number
-    ready_failures_s = number
-    repeat_s         = number
-    auto_close_s     = number
+    error_ratio       = number
+    latency_ms        = map(number)
+    kms_errors        = number
+    ready_failures_s  = number
+    shrinking_percent = number
+    repeat_s          = number
+    auto_close_s      = number
   })
 }
 

@@ -5,6 +5,8 @@ locals {
     latency_ms       = { sigpair-internal = 5000, duo-node = 8000, api = 10000 }
     kms_errors       = local.prod ? 5 : 50
     ready_failures_s = 300
+    # of the size an hour before
+    shrinking_percent = -20
     # at most one message an hour about the same kind of line
     repeat_s     = 3600
     auto_close_s = 86400
