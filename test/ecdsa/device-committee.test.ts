@@ -1,6 +1,19 @@
-import { derive, fromBytesBE, keygen, type KeygenResult, presign, q, rehearsalQuorums, shareHolds } from '@tandem/ecdsa'
+import {
+  combine,
+  derive,
+  fromBytesBE,
+  keygen,
+  type KeygenResult,
+  onlineShare,
+  presign,
+  q,
+  rehearsalQuorums,
+  shareHolds,
+} from '@tandem/ecdsa'
 import { partyIndex, sessionId, UsageError } from '@tandem/rounds'
+import * as fc from 'fast-check'
 import { fast, remembering } from '../helpers/backends.ts'
+import { dealtDeviceKey } from '../helpers/dealt-key.ts'
 import { identityOf, keygenDeps, keygenParties, keygenSetup } from '../helpers/keygen.ts'
 import { compressed, decompressed, G, plus, times } from '../helpers/reference/curve.ts'
 import { keyWithDevice, weightWithDevice } from '../helpers/reference/device.ts'
@@ -9,7 +22,7 @@ import { imageAt, subsets } from '../helpers/reference/shamir.ts'
 import { referenceRounds } from '../helpers/reference/sign.ts'
 import { signingKeyOf } from '../helpers/refresh.ts'
 import { seeded } from '../helpers/rng.ts'
-import { messageOf, presignAll, signAll } from '../helpers/signing.ts'
+import { currentKey, messageOf, presignAll, signAll } from '../helpers/signing.ts'
 import { abortOf, outputs, sentBy, simulate } from '../helpers/simulate.ts'
 import { refusals, signedText } from '../helpers/verifiers.ts'
 
@@ -28,6 +41,7 @@ const by = (signers: readonly number[]) => ({ ...key, signers: signers.map(party
 const text = signedText('device and committee')
 const path = [44, 60]
 const how = { message: messageOf(text.digest, path), assembler: 'all' as const }
+const indices = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
 const publicKeyOf = (x: bigint) => compressed(times(x, G))
 const valuesOf = (nodes: readonly number[], device: bigint) => ({
   nodes: new Map(nodes.map((i) => [i, fromBytesBE(shares[i - 1]!.secret)])),
@@ -127,6 +141,30 @@ describe('signing', () => {
     const child = derive(fast, shares[0]!, path).publicKey
     expect(signatures).toEqual(signers.map(() => signatures[0]))
     expect(refusals(signatures[0]!, text, child)).toEqual([])
+  })
+
+  test('works for the device and any t nodes of any committee, and a sum of fewer shares is no signature', async () => {
+    const committee = fc
+      .integer({ min: 2, max: 5 })
+      .chain((n) =>
+        fc.tuple(fc.integer({ min: 2, max: n }), fc.constant(n), fc.shuffledSubarray(indices(n), { minLength: n })),
+      )
+    await fc.assert(
+      fc.asyncProperty(committee, fc.string({ maxLength: 20 }), async ([t, n, order], words) => {
+        const dealt = dealtDeviceKey(fast, t, n, seeded(`${t} of ${n}`))
+        const signers = [...order.slice(0, t).toSorted((a, b) => a - b), n + 1].map(partyIndex)
+        const [signed, some] = [signedText(words), { ...dealt, signers }]
+        const current = currentKey(some)
+        const presignatures = outputs(await presignAll(some, { backend: fast, seed: words }))
+        const online = presignatures.map((one) => onlineShare(fast, one, current, messageOf(signed.digest)))
+        const parts = online.map((one) => one.share)
+        const sum = (some: typeof parts) => combine(fast, online[0]!.target, some, 'any')
+        expect(refusals(sum(parts), signed, current.publicKey)).toEqual([])
+        // whoever is missing, the device or a node
+        for (const at of parts.keys()) expect(() => sum(parts.toSpliced(at, 1))).toThrow('UNATTRIBUTED')
+      }),
+      { numRuns: 8 },
+    )
   })
 
   test('S1 nobody signs without the device, nor the device with fewer than two nodes', () => {

@@ -37,21 +37,34 @@ export function dealtThresholdKey(backend: Backend, threshold: number, n: number
   return dealtFrom(backend, { signers, ssid, shares, secret: coefficients[0]!, threshold, epoch: 0 }, rng)
 }
 
+/** A device beside t of n nodes. `signers` are all n + 1 parties, the device last: a run picks t and the device. */
+export function dealtDeviceKey(backend: Backend, t: number, n: number, rng: Rng): DealtKey {
+  const signers = indices(n + 1)
+  const ssid = rng(32) as SessionId
+  const coefficients = Array.from({ length: t }, () => randomScalar(rng))
+  const own = randomScalar(rng)
+  const shares = signers.map((i) => (i > n ? own : t === n ? randomScalar(rng) : valueAt(coefficients, i)))
+  const ofNodes = t === n ? shares.slice(0, n).reduce((sum, s) => sum + s, 0n) : coefficients[0]!
+  const secret = (ofNodes + own) % q
+  return dealtFrom(backend, { signers, ssid, shares, secret, threshold: t + 1, epoch: 0, withDevice: true }, rng)
+}
+
 function indices(n: number): PartyIndex[] {
   return Array.from({ length: n }, (_, i) => partyIndex(i + 1))
 }
 
 type Dealt = Pick<DealtKey, 'secret' | 'signers'> &
-  Pick<KeyShare, 'ssid' | 'threshold' | 'epoch'> & { readonly shares: readonly bigint[] }
+  Pick<KeyShare, 'ssid' | 'threshold' | 'epoch' | 'withDevice'> & { readonly shares: readonly bigint[] }
 
 function dealtFrom(backend: Backend, dealt: Dealt, rng: Rng): DealtKey {
-  const { secret, signers, ssid, shares, threshold, epoch } = dealt
+  const { secret, signers, ssid, shares, threshold, epoch, withDevice } = dealt
   const common = {
     keyId: rng(32) as KeyId,
     epoch,
     ssid,
     threshold,
     parties: signers.length,
+    ...(withDevice && { withDevice }),
     publicKey: backend.encode(backend.mulBase(secret)),
     publicShares: shares.map((s) => backend.encode(backend.mulBase(s))),
     chainCode: rng(32),
