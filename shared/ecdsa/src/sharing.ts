@@ -7,7 +7,7 @@ import type { KeyShare } from './share.ts'
 
 /**
  * How a key is shared: t of n. Additive where they are equal, Shamir otherwise; with a device, Shamir among the nodes and
- * the device's share added to that. Source: docs/spec/keygen.md, section A.
+ * the device's share added to that. Source: docs/spec/keygen.md, sections A and D.
  */
 export type Sharing = Pick<KeyShare, 'threshold' | 'parties' | 'withDevice'>
 
