@@ -122,6 +122,26 @@ test.each([
   expect(planted(file!, found!, instead!)).toContain(message)
 })
 
+test('the schema check finds resources that wait for each other', () => {
+  const messages = planted(
+    'modules/network/main.tf',
+    '  auto_create_subnetworks = false\n',
+    '  auto_create_subnetworks = false\n  description = google_compute_subnetwork.services.name\n',
+  )
+  expect(messages).toEqual([
+    'a circle: network: google_compute_network.this → network: google_compute_subnetwork.services → network: google_compute_network.this',
+  ])
+})
+
+test('the schema check finds a module that waits for one that waits for it', () => {
+  const messages = planted(
+    'main.tf',
+    '  settings   = module.policy.kms\n',
+    '  settings   = module.policy.kms\n  depends_on = [module.sigpair]\n',
+  )
+  expect(messages).toEqual([expect.stringMatching(/^a circle: .*kms: .*sigpair: /)])
+})
+
 test('an error names file and line', () => {
   const file = 'modules/scheduler/main.tf'
   const text = readFileSync(join(copy, file), 'utf8')

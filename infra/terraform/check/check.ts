@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { checkCycles } from './cycles.ts'
 import { readHcl } from './hcl.ts'
 import { type Declared, declaredIn, type Entry, loadTree, type Module, ofType, sourceOf } from './modules.ts'
 import { nearest } from './nearest.ts'
@@ -9,7 +10,7 @@ import { checkResource, type Finding, type ProviderSchema } from './schema.ts'
 /**
  * Everything that `terraform validate` would say of a root and its modules, as far as it can be known without the provider:
  * resources, blocks and attributes that it does not have, required ones that are missing, names that nothing declares,
- * arguments that a module does not take, declarations that nothing uses, and values for no variable.
+ * arguments that a module does not take, declarations that nothing uses, values for no variable, and circles.
  */
 export function checkTree(root: string, schema: ProviderSchema): readonly Finding[] {
   const tree = loadTree(root)
@@ -20,7 +21,10 @@ export function checkTree(root: string, schema: ProviderSchema): readonly Findin
     ...checkUse(module),
   ])
   const values = checkValues(tree.get(root)!)
-  return [...findings, ...values].map((finding) => ({ ...finding, file: relative(root, finding.file) }))
+  return [...findings, ...values, ...checkCycles(tree)].map((finding) => ({
+    ...finding,
+    file: relative(root, finding.file),
+  }))
 }
 
 function checkEntry(entry: Entry, schema: ProviderSchema): readonly Finding[] {
@@ -86,7 +90,7 @@ function whatIsWrong(
   if (root === 'module') {
     const of = outputs(name)
     if (of === undefined) return undeclared(declared.modules.keys())
-    return of.has(member) ? undefined : `module ${name} has no output ${member}${nearest(member, of)}`
+    return member === '' || of.has(member) ? undefined : `module ${name} has no output ${member}${nearest(member, of)}`
   }
   if (root === 'data') return wrongResource(parts.slice(0, 3).join('.'), parts[3], declared, schema.data[name])
   if (root.startsWith('google_') && parts.length > 1)
