@@ -46,8 +46,8 @@ locals {
     }
     # Cloud Audit Logs: a copy of a share database is never made, and nobody deletes one in passing
     database-admin = {
-      filter = "protoPayload.serviceName=\"firestore.googleapis.com\" AND protoPayload.methodName=~\"FirestoreAdmin[.](ExportDocuments|DeleteDatabase|UpdateDatabase|CreateBackupSchedule|RestoreDatabase|CloneDatabase)$\""
-      text   = "Somebody exports, restores, changes or deletes a database."
+      filter = "protoPayload.serviceName=\"firestore.googleapis.com\" AND protoPayload.methodName=~\"FirestoreAdmin[.](ExportDocuments|ImportDocuments|BulkDeleteDocuments|DeleteDatabase|UpdateDatabase|CreateBackupSchedule|RestoreDatabase|CloneDatabase)$\""
+      text   = "Somebody exports, imports, restores, changes, empties or deletes a database."
     }
     key-admin = {
       filter = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"(DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|SetIamPolicy)$\""
