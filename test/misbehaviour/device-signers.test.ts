@@ -1,4 +1,11 @@
-import { broadcastPart, broadcastStatement, equivocators, type SignedBroadcast, toBytes32 } from '@tandem/ecdsa'
+import {
+  broadcastPart,
+  broadcastStatement,
+  equivocators,
+  rehearsalQuorums,
+  type SignedBroadcast,
+  toBytes32,
+} from '@tandem/ecdsa'
 import { type Message, type PartyIndex, partyIndex, UsageError } from '@tandem/rounds'
 import { fast, remembering } from '../helpers/backends.ts'
 import { identityOf, keygenParties, signAs } from '../helpers/keygen.ts'
@@ -63,6 +70,18 @@ describe('signing', () => {
       expect(abortOf(sim, party)).toMatchObject({ code: 'UNATTRIBUTED', round: 3, culprits: [] })
     }
   })
+})
+
+test('a zero seed that device and node hold differently is found by the quorums in which that node is', async () => {
+  // the first byte of its half, after salt, point, chain code and proof
+  const tamper: Tamper = (m) =>
+    m.round === 2 && m.from === DEVICE && m.to === carol ? m.body.with(162, m.body[162]! ^ 1) : m
+  const stages = outputs(await run(tamper))
+  for (const signers of rehearsalQuorums(shape)) {
+    const sim = await presignAll({ ...signingKeyOf(stages), signers }, { backend: fast })
+    if (!signers.includes(carol)) expect(outputs(sim)).toHaveLength(3)
+    else expect(abortOf(sim, DEVICE)).toMatchObject({ code: 'UNATTRIBUTED', round: 2, culprits: [], verdict: 'retry' })
+  }
 })
 
 describe('what everybody must be sent alike', () => {
