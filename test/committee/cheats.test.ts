@@ -1,5 +1,8 @@
+import { broadcastPart, broadcastStatement } from '@tandem/ecdsa'
 import type { Network, NodeName } from '../../sigpair/src/committee/network.ts'
 import type { CommitteeDeps } from '../../sigpair/src/committee/operations/deps.ts'
+import { decode } from '../../sigpair/src/committee/operations/messages.ts'
+import { fast } from '../helpers/backends.ts'
 import {
   ask,
   eventually,
@@ -17,10 +20,12 @@ const ALL = { threshold: 2, nodes: [1, 2, 3] }
 const CHEAT = 2
 const TIMING = { roundMs: 1_500, readyMs: 1_500 }
 
-/** In a payload: 1 ‖ session ‖ frame header ‖ body. Source: docs/spec/committee.md 4.2; docs/spec/wire.md, section 2. */
-const PROTOCOL = 1 + 32 + 6
-const ROUND = 1 + 32 + 7
-const BODY = 1 + 32 + 52
+/** In a payload: 1 ‖ session ‖ signature ‖ frame header ‖ body. Source: docs/spec/committee.md 4.2; wire.md, section 2. */
+const SIGNATURE = 1 + 32
+const FRAME = SIGNATURE + 64
+const PROTOCOL = FRAME + 6
+const ROUND = FRAME + 7
+const BODY = FRAME + 52
 const [KEYGEN, SIGN] = [1, 2]
 
 type Lie = { readonly protocol: number; readonly round: number; readonly at: number; readonly to?: number }
@@ -32,15 +37,25 @@ afterEach(async () => {
   await world.close()
 })
 
-/** Flips a bit of what it sends; everything is signed and sealed by the channel as usual. */
-function lying(network: Network, names: () => readonly NodeName[]): Network {
+/** Flips a bit of what it sends, and signs that instead. */
+function lying({ network, identity }: CommitteeDeps, names: () => readonly NodeName[]): Network {
+  const signAgain = (bytes: Uint8Array) => {
+    const incoming = decode(bytes)
+    if (incoming.kind !== 'round') throw new TypeError('no round')
+    const { message } = incoming.signed
+    const part = broadcastPart(message, message.body, { threshold: 2, parties: 3 })
+    return identity.sign(broadcastStatement(fast, { header: message, from: message.from, part }))
+  }
   return {
     ...network,
     async send(to, payload) {
       const bytes = payload.slice()
       const meant = lie && bytes[PROTOCOL] === lie.protocol && bytes[ROUND] === lie.round && bytes[0] === 1
       const victim = lie?.to === undefined || names()[lie.to - 1] === to
-      if (lie && meant && victim) bytes[BODY + lie.at]! ^= 1
+      if (lie && meant && victim) {
+        bytes[BODY + lie.at]! ^= 1
+        bytes.set(signAgain(bytes), SIGNATURE)
+      }
       await network.send(to, bytes)
     },
   }
@@ -48,7 +63,7 @@ function lying(network: Network, names: () => readonly NodeName[]): Network {
 
 async function openWithCheat() {
   const depsOf = (index: number, honest: CommitteeDeps): CommitteeDeps =>
-    index === CHEAT ? { ...honest, network: lying(honest.network, () => world.names) } : honest
+    index === CHEAT ? { ...honest, network: lying(honest, () => world.names) } : honest
   world = await openWorld({ nodes: 3, timing: TIMING, depsOf })
 }
 
@@ -69,12 +84,18 @@ test('a node that deals a bad share is named in the log and in the status, and n
   }
 })
 
-test('a node that tells two others different things splits the run, and no key comes of it', async () => {
+test('a node that tells two others different things splits the run; no key comes of it, and both name it', async () => {
   await openWithCheat()
   lie = { protocol: KEYGEN, round: 1, at: 0, to: 3 }
   await expect(generate(world, 'a', ALL)).rejects.toMatchObject({ code: 'MPC_SIGNING_FAILED' })
   for (const index of ALL.nodes) {
     await eventually(async () => (await keyAt(world, index, keyIdOf('a')))?.status === 'ERROR')
+  }
+  const culprits = [world.names[CHEAT - 1]!]
+  for (const index of [1, 3]) {
+    await eventually(() => world.logged(index).some(({ code }) => code === 'EQUIVOCATION'))
+    const { faults } = await world.at(index).status()
+    expect(faults.find(({ code }) => code === 'EQUIVOCATION')?.culprits).toEqual(culprits)
   }
   lie = undefined
   expect((await generate(world, 'a', ALL)).status).toBe('READY')

@@ -103,11 +103,14 @@ test.each<Death>([
   expect(again.publicKey).toBe(key.publicKey)
 })
 
-test('a lease that ends makes a key ERROR, whatever hangs', async () => {
+test('the status says who is waited for, and a lease that ends makes a key ERROR, whatever hangs', async () => {
   world = await openWorld({ nodes: 3, timing: { ...TIMING, readyMs: 60_000 } })
   world.net.deafen(world.names[2]!)
   const hanging = generate(world, 'a', ALL).catch((error: unknown) => error)
   await eventually(async () => (await keyAt(world, 2, keyIdOf('a')))?.status === 'PENDING')
+  expect((await world.at(1).status()).sessions).toMatchObject([
+    { operation: 'keyGen', keyId: keyIdOf('a'), coordinator: world.names[0], round: 0, waitingFor: [world.names[2]] },
+  ])
   world.net.kill(world.names[0]!)
   world.clock.ms += 61_000
   await eventually(async () => (await keyAt(world, 2, keyIdOf('a')))?.status === 'ERROR')

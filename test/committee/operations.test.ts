@@ -43,11 +43,18 @@ test('2 of 3: generates, signs at any node, refreshes, signs again, is deleted',
   await expect(generate(world, 'a', { threshold: 2, nodes: [1, 2, 3] })).rejects.toMatchObject({ code: 'KEY_DELETED' })
 })
 
-test('3 of 5 becomes 2 of 3 with a new node: same key, who leaves has nothing, and the old shares sign no more', async () => {
+test('3 of 5 signs without two of its nodes, and becomes 2 of 3 with a new node: same key, who leaves has nothing, and the old shares sign no more', async () => {
   const world = await open({ nodes: 6 })
   const keyId = keyIdOf('b')
   const key = await generate(world, 'b', { threshold: 3, nodes: [1, 2, 3, 4, 5] })
+  await world.stop(4)
+  await world.stop(5)
+  const three = await world.at(2).keySign(ask(world, 'keySign', { keyId, payload: message('three') }))
+  expect(verifies(key.publicKey, three)).toBe(true)
+  await world.restart(4)
+  await world.restart(5)
   const members = [2, 3, 6].map((index) => world.names[index - 1]!)
+  await readyEverywhere(world, 'b', [1, 2, 3, 4, 5])
   const moved = await world.at(1).keyReshare(ask(world, 'keyReshare', { keyId, members, threshold: 2 }))
   expect(moved).toMatchObject({ publicKey: key.publicKey, chainCode: key.chainCode, threshold: 2, members })
   await readyEverywhere(world, 'b', [2, 3, 6])

@@ -1,6 +1,7 @@
 import { ProtocolAbort } from '@tandem/rounds'
 import { poison, strike } from '../../keys/pair-store.ts'
 import type { NodeName } from '../network.ts'
+import { dispute } from './evidence.ts'
 import type { Node } from './node.ts'
 import { pairName } from './records.ts'
 import type { Session } from './sessions.ts'
@@ -46,6 +47,7 @@ export async function blame(node: Node, session: Session, error: unknown, { plac
     }
   }
   noteFault(node, session, { code, round, culprits })
+  if (code === 'MISMATCH' || code === 'ECHO_MISMATCH') dispute(node, session)
 }
 
 /** In the log, and in `status`. */

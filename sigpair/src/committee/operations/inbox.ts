@@ -1,4 +1,4 @@
-import type { Message } from '@tandem/rounds'
+import type { SignedMessage } from './evidence.ts'
 import type { NodeName } from '../network.ts'
 
 /**
@@ -9,14 +9,14 @@ const MAX_AHEAD = 16
 
 /** What peers have sent in one session and the run has not asked for yet, in order for each peer. */
 export type Inbox = {
-  readonly deliver: (from: NodeName, message: Message) => void
+  readonly deliver: (from: NodeName, message: SignedMessage) => void
   /** @throws {Error} once `signal` is aborted */
-  readonly receive: (from: NodeName, signal: AbortSignal) => Promise<Message>
+  readonly receive: (from: NodeName, signal: AbortSignal) => Promise<SignedMessage>
 }
 
 export function openInbox(): Inbox {
-  const early = new Map<NodeName, Message[]>()
-  const waiting = new Map<NodeName, (message: Message) => void>()
+  const early = new Map<NodeName, SignedMessage[]>()
+  const waiting = new Map<NodeName, (message: SignedMessage) => void>()
   return {
     deliver(from, message) {
       const wanted = waiting.get(from)

@@ -65,7 +65,9 @@ export const keySignPart: Part = {
     try {
       const store = (bytes: Uint8Array) => answerRequest(node, session, answer(bytes))
       return answer(
-        encodeSignature(await runIn(node, session, protocol, { places: members, ssid: current.ssid, store })),
+        encodeSignature(
+          await runIn(node, session, protocol, { places: members, ssid: current.ssid, sharing: key.share, store }),
+        ),
       )
     } catch (error) {
       await blame(node, session, error, { places: members, ssids: [current.ssid] })

@@ -15,6 +15,7 @@ import {
   utf8,
 } from '@tandem/wire'
 import { z } from 'zod'
+import type { SignedMessage } from './evidence.ts'
 import { sessionId as toSessionId } from '@tandem/rounds'
 
 // What nodes say to each other: commands and answers as JSON, rounds as frames. Source: docs/spec/committee.md, section 4.
@@ -94,6 +95,21 @@ const certificate = z.strictObject({
 })
 export type CertificateFields = z.infer<typeof certificate>
 
+/** One broadcast of one round as its receiver got it. See `SignedBroadcast`. */
+const seen = z.strictObject({
+  protocol: z.enum(['keygen', 'sign', 'presign', 'refresh', 'reshare']),
+  round: index,
+  sid: hex(32),
+  epoch: count,
+  from: index,
+  part: z.string().regex(/^0x([0-9a-f]{2}){0,2048}$/),
+  signature: hex(64),
+})
+export type SeenFields = z.infer<typeof seen>
+
+/** A round of everybody, and rehearsals. */
+export const MAX_EVIDENCE = 128
+
 const inSession = { sessionId: hex(32) }
 const phase = <P extends string>(name: P) =>
   z.enum(OPERATIONS.map((operation) => `${operation}${name}` as const) as [`${Operation}${P}`, ...`${Operation}${P}`[]])
@@ -113,6 +129,8 @@ const note = z.discriminatedUnion('type', [
     silent: names,
   }),
   z.strictObject({ type: z.literal('abort'), ...inSession }),
+  /** what the others have told the sender in a session that ended in disagreement */
+  z.strictObject({ type: z.literal('evidence'), ...inSession, seen: z.array(seen).max(MAX_EVIDENCE) }),
   z.strictObject({ type: z.literal('keyDelete'), request: callerRequest }),
   z.strictObject({ type: z.literal('keyDeleted'), keyId: keyIdField }),
   z.strictObject({ type: z.literal('certificate'), certificate }),
@@ -127,23 +145,25 @@ export type NoteOf<T extends Note['type']> = Extract<Note, { readonly type: T }>
 /** What came from one peer. */
 export type Incoming =
   | { readonly kind: 'note'; readonly note: Note }
-  | { readonly kind: 'round'; readonly session: string; readonly message: Message }
+  | { readonly kind: 'round'; readonly session: string; readonly signed: SignedMessage }
 
 const NOTE = 0x7b // "{"
 const ROUND = 1
 const SESSION_BYTES = 32
+const FRAME_AT = 1 + SESSION_BYTES + 64
 
 export function encodeNote(one: Note): Uint8Array {
   return utf8(canonicalJson(one))
 }
 
-/** 1 ‖ session ‖ frame. Many sessions share one stream. */
-export function encodeRound(session: string, message: Message): Uint8Array {
+/** 1 ‖ session ‖ signature of the broadcast part ‖ frame. Many sessions share one stream. */
+export function encodeRound(session: string, { message, signature }: SignedMessage): Uint8Array {
   const frame = encodeFrame(message)
-  const out = new Uint8Array(1 + SESSION_BYTES + frame.length)
+  const out = new Uint8Array(FRAME_AT + frame.length)
   out[0] = ROUND
   out.set(fromHex(session), 1)
-  out.set(frame, 1 + SESSION_BYTES)
+  out.set(signature, 1 + SESSION_BYTES)
+  out.set(frame, FRAME_AT)
   return out
 }
 
@@ -152,7 +172,8 @@ export function decode(payload: Uint8Array): Incoming {
   if (payload[0] === NOTE) return { kind: 'note', note: note.parse(JSON.parse(fromUtf8(payload))) }
   if (payload[0] !== ROUND) throw new TypeError('neither a note nor a round')
   const session = toHex(payload.subarray(1, 1 + SESSION_BYTES))
-  const { protocol, sid, ...frame } = decodeFrame(payload.subarray(1 + SESSION_BYTES))
+  const { protocol, sid, ...frame } = decodeFrame(payload.subarray(FRAME_AT))
   if (protocol === 'control') throw new TypeError('no round of a protocol')
-  return { kind: 'round', session, message: { ...frame, protocol, sid: toSessionId(sid) } as Message }
+  const message = { ...frame, protocol, sid: toSessionId(sid) } as Message
+  return { kind: 'round', session, signed: { message, signature: payload.slice(1 + SESSION_BYTES, FRAME_AT) } }
 }

@@ -5,7 +5,7 @@ import type { Calls } from './coordinate.ts'
 import type { CommitteeDeps } from './deps.ts'
 import type { Fault } from './faults.ts'
 import type { Post } from './post.ts'
-import type { Sessions } from './sessions.ts'
+import type { Session, Sessions } from './sessions.ts'
 
 /** One node that runs: what its configuration gave it, and what it keeps in memory. */
 export type Node = CommitteeDeps & {
@@ -24,6 +24,8 @@ export type Node = CommitteeDeps & {
   readonly receipts: Map<string, Map<PartyIndex, Uint8Array>>
   /** who has acknowledged a certificate that we spread */
   readonly acknowledged: Map<string, Set<NodeName>>
+  /** sessions that ended in disagreement, the last ones */
+  readonly disputes: Map<string, Session>
   /** what is being heard: a node closes when it is done */
   readonly busy: Set<Promise<void>>
   readonly closing: AbortController

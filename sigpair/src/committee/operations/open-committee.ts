@@ -4,6 +4,7 @@ import type { NodeName } from '../network.ts'
 import { verifyCallerRequest } from '../request.ts'
 import { hearAnswer } from './coordinate.ts'
 import type { CommitteeDeps } from './deps.ts'
+import { hearEvidence } from './evidence.ts'
 import { askAround, hearAcknowledgement, hearAsk, hearCertificate, hearCertified } from './handover.ts'
 import { hearKeyDelete, hearKeyDeleted, keyDelete } from './key-delete.ts'
 import { keyGen, keyGenPart } from './key-gen.ts'
@@ -71,6 +72,7 @@ function createNode(deps: CommitteeDeps): Node {
     watchers: new Set(),
     receipts: new Map(),
     acknowledged: new Map(),
+    disputes: new Map(),
     busy: new Set(),
     closing: new AbortController(),
   }
@@ -90,8 +92,8 @@ function hear(node: Node, from: NodeName, payload: Uint8Array): void {
   try {
     const incoming = decode(payload)
     if (incoming.kind === 'note') return answer(node, from, incoming.note)
-    const { session, message } = incoming
-    node.sessions.running.get(session)?.inbox.deliver(from, message)
+    const { session, signed } = incoming
+    node.sessions.running.get(session)?.inbox.deliver(from, signed)
   } catch {
     node.log.debug({ event: 'committee.malformed', from })
   }
@@ -117,6 +119,7 @@ async function act(node: Node, from: NodeName, note: Note): Promise<void> {
   if (note.type === 'certificate') return hearCertificate(node, from, note.certificate)
   if (note.type === 'certified') return hearCertified(node, from, note)
   if (note.type === 'ask') return hearAsk(node, from, note)
+  if (note.type === 'evidence') return hearEvidence(node, note)
   if (note.type === 'acknowledgement') return hearAcknowledgement(node, from, note)
   return hearAnswer(node, from, note)
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Message } from '@tandem/rounds'
 import { PeerUnreachable, type Network, type NodeName } from '../network.ts'
+import type { SignedMessage } from './evidence.ts'
 import { encodeNote, encodeRound, type Note } from './messages.ts'
 
 /** How a node speaks. It hears its own broadcasts, and what it sends to itself, like everybody's. */
@@ -9,7 +9,7 @@ export type Post = {
   /** Nobody is told when it is lost: whoever needs an answer asks again. */
   readonly tell: (to: NodeName, note: Note) => void
   /** @throws {PeerUnreachable} */
-  readonly round: (to: NodeName, session: string, message: Message) => Promise<void>
+  readonly round: (to: NodeName, session: string, signed: SignedMessage) => Promise<void>
 }
 
 export type Heard = (from: NodeName, note: Note) => void
@@ -25,9 +25,9 @@ export function openPost(network: Network, heard: Heard): Post {
       if (to === network.self) self(note)
       else network.send(to, encodeNote(note)).catch(() => {})
     },
-    async round(to, session, message) {
+    async round(to, session, signed) {
       if (to === network.self) throw new PeerUnreachable(to)
-      await network.send(to, encodeRound(session, message))
+      await network.send(to, encodeRound(session, signed))
     },
   }
 }

@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
+import type { Sharing } from '@tandem/ecdsa'
 import { type Channel, type JournalEntry, type Protocol, ProtocolAbort, run } from '@tandem/rounds'
 import { openCheck, passCheck } from '../../keys/pair-store.ts'
 import { PeerUnreachable, type NodeName } from '../network.ts'
+import { signMessage, verifyMessage } from './evidence.ts'
 import type { Node } from './node.ts'
 import { pairName } from './records.ts'
 import type { Session } from './sessions.ts'
@@ -12,6 +14,8 @@ export type SessionRun = {
   readonly places: readonly NodeName[]
   /** of the shares whose pairs it checks */
   readonly ssid: Uint8Array | undefined
+  /** of the shares the run makes, or signs with */
+  readonly sharing: Sharing
   /** makes a result durable */
   readonly store: (bytes: Uint8Array) => Promise<void>
 }
@@ -23,7 +27,8 @@ export type SessionRun = {
  */
 export async function runIn<T>(node: Node, session: Session, protocol: Protocol<T>, of: SessionRun): Promise<T> {
   const { places, ssid, store } = of
-  session.progress.places = places
+  // Rehearsals number a part of those who take part, alike.
+  if (places.length > session.progress.places.length) session.progress.places = places
   session.progress.waitingFor.clear()
   const record = async (entry: JournalEntry) => {
     if (entry.entry === 'store') return store(entry.bytes)
@@ -31,7 +36,7 @@ export async function runIn<T>(node: Node, session: Session, protocol: Protocol<
     await (entry.entry === 'open' ? openCheck : passCheck)(node.stores, name, entry.run)
   }
   return run(protocol, {
-    channel: channelOf(node, session, places),
+    channel: channelOf(node, session, of),
     record,
     breathe: () => setImmediate(),
     after,
@@ -40,13 +45,14 @@ export async function runIn<T>(node: Node, session: Session, protocol: Protocol<
   })
 }
 
-function channelOf(node: Node, { id, inbox, progress }: Session, places: readonly NodeName[]): Channel {
+function channelOf(node: Node, session: Session, { places, sharing }: SessionRun): Channel {
+  const { id, inbox, progress, seen } = session
   const placed = (place: number) => places[place - 1] ?? ''
   return {
     async send(message) {
       progress.round = message.round
       try {
-        await node.post.round(placed(message.to), id, message)
+        await node.post.round(placed(message.to), id, signMessage(node, message, sharing))
       } catch (cause) {
         if (!(cause instanceof PeerUnreachable)) throw cause
         throw new ProtocolAbort('SILENT_PEER', message.round, [message.to])
@@ -54,9 +60,10 @@ function channelOf(node: Node, { id, inbox, progress }: Session, places: readonl
     },
     async receive(from, signal) {
       progress.waitingFor.add(placed(from))
-      const message = await inbox.receive(placed(from), signal)
+      const signed = await inbox.receive(placed(from), signal)
       progress.waitingFor.delete(placed(from))
-      return message
+      seen.push(verifyMessage(node, signed, { sharing, from, name: placed(from) }))
+      return signed.message
     },
   }
 }

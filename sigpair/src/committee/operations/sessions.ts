@@ -1,3 +1,4 @@
+import type { SignedBroadcast } from '@tandem/ecdsa'
 import type { CallerRequest } from '@tandem/wire'
 import type { NodeName } from '../network.ts'
 import { type Inbox, openInbox } from './inbox.ts'
@@ -13,6 +14,8 @@ export type Session = {
   /** ms since 1970 */
   readonly since: number
   readonly inbox: Inbox
+  /** the broadcast parts that others have told us, signed */
+  readonly seen: SignedBroadcast[]
   /** ends its run */
   readonly cancel: AbortController
   /** how far it is; round 0 until it has started */
@@ -72,6 +75,7 @@ function start({ id, request, coordinator }: Pick<Session, 'id' | 'request' | 'c
     operation: request.method as Operation,
     keyId: request.params.keyId.toLowerCase(),
     inbox: openInbox(),
+    seen: [],
     cancel: new AbortController(),
     progress: { round: 0, started: false, places: [], waitingFor: new Set() },
   }

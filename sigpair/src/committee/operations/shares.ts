@@ -109,7 +109,7 @@ async function rehearse(
   for (const signers of quorums) {
     const sigid = sessionId(sha256(Uint8Array.of(...share.ssid, ...signers)))
     const run = presign({ sigid, signers }, { share, pairs }, node.arithmetic)
-    await runIn(node, session, run, { places: members, ssid: share.ssid, store: async () => {} })
+    await runIn(node, session, run, { places: members, ssid: share.ssid, sharing: share, store: async () => {} })
   }
 }
 

@@ -33,10 +33,12 @@ export type StagedProtocol = Protocol<KeygenResult | null>
  */
 export async function runStaged(node: Node, session: Session, protocol: StagedProtocol, of: StagedRun): Promise<void> {
   const { staging, places, ssids, concerned } = of
+  const { members, order } = staging
+  const sharing = { threshold: thresholdOf(order), parties: members.length }
   const store = (bytes: Uint8Array) => stageAndRehearse(node, session, bytes, staging)
   const { repeatMs, readyMs } = node.timing
   try {
-    const result = await runIn(node, session, protocol, { places, ssid: undefined, store })
+    const result = await runIn(node, session, protocol, { places, ssid: undefined, sharing, store })
     if (result) await certifyOwn(node, session, result, staging)
     const inForce = await certifiedWithin(node, session.keyId, staging, readyMs)
     if (!inForce) throw new WireError('MPC_SIGNING_FAILED', 'no certificate')
@@ -48,6 +50,10 @@ export async function runStaged(node: Node, session: Session, protocol: StagedPr
     await askAround(node, 'undecided')
     if (!(await certifiedWithin(node, session.keyId, staging, 4 * repeatMs))) throw error
   }
+}
+
+function thresholdOf(order: Staging['order']): number {
+  return 'threshold' in order.params ? order.params.threshold : 0
 }
 
 async function certifyOwn(node: Node, session: Session, result: KeygenResult, staging: Staging): Promise<void> {
