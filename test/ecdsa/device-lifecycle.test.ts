@@ -194,16 +194,24 @@ describe('a refresh', () => {
     expect(abortOf(sim, 1)).toMatchObject({ code: 'UNATTRIBUTED', round: 2, culprits: [] })
   })
 
-  test('keeps the key as often as it runs, for every choice of nodes', async () => {
+  test('keeps the key as often as it runs, for every choice of nodes, and epochs do not mix', async () => {
     const { publicKey } = old[0]!.share
-    await fc.assert(
-      fc.asyncProperty(fc.integer(), fc.shuffledSubarray([1, 2, 3], { minLength: 2 }), async (seed, nodes) => {
-        const once = await refreshed(old, { backend, seed: `once ${seed}` })
-        const twice = await refreshed(once, { backend, seed: `twice ${seed}` })
-        expect(publicKeyOf(pick(valuesOf(twice), nodes))).toEqual(publicKey)
-        expect(publicKeyOf({ ...pick(valuesOf(twice), nodes), device: valuesOf(once).device })).not.toEqual(publicKey)
-      }),
-      { numRuns: 2 },
+    const again = valuesOf(await refreshed(renewed, { backend, seed: 'again' }))
+    const epochs = [valuesOf(old), valuesOf(renewed), again]
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray([1, 2, 3], { minLength: 2 }),
+        fc.array(fc.nat({ max: 2 }), { minLength: 4, maxLength: 4 }),
+        (nodes, of) => {
+          const mixed = {
+            nodes: new Map(nodes.map((i) => [i, epochs[of[i - 1]!]!.nodes.get(i)!])),
+            device: epochs[of[3]!]!.device,
+          }
+          const same = nodes.every((i) => of[i - 1] === of[3])
+          expect(Buffer.from(publicKeyOf(mixed)).equals(publicKey)).toBe(same)
+        },
+      ),
+      { numRuns: 60 },
     )
   })
 })

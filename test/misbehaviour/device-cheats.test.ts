@@ -118,7 +118,7 @@ describe('a refresh', () => {
   const [delta, slope] = drawn(seeded('refresh').fork(3))
 
   test('L8 a node that sends the device another δ than it published is named by the device, and no epoch comes', async () => {
-    for (const lie of [(delta + 1n) % q, 0n, q - delta]) {
+    for (const lie of [(delta + 1n) % q, 0n]) {
       const sim = await refresh(edit(carol, DEVICE, REFRESH.part, toBytes32(lie)))
       expect(abortOf(sim, DEVICE)).toMatchObject(blamed('BAD_SHARE', carol))
       for (const party of [alice, bob]) {
