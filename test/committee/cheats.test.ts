@@ -26,7 +26,7 @@ const FRAME = SIGNATURE + 64
 const PROTOCOL = FRAME + 6
 const ROUND = FRAME + 7
 const BODY = FRAME + 52
-const [KEYGEN, SIGN] = [1, 2]
+const [KEYGEN, SIGN, REFRESH] = [1, 2, 4]
 
 type Lie = { readonly protocol: number; readonly round: number; readonly at: number; readonly to?: number }
 
@@ -118,5 +118,22 @@ test('a signer that fails the OT check loses its pair with us, and the others si
   lie = undefined
   const signed = await sign(world.names.slice(0, 2))
   expect(signed.signers).toEqual([world.names[0], world.names[2]])
+  expect(verifies(key.publicKey, signed)).toBe(true)
+})
+
+test('a bad share in a refresh counts against the pair in force, and the key signs on', async () => {
+  await openWithCheat()
+  const key = await generate(world, 'a', ALL)
+  await readyEverywhere(world, 'a', ALL.nodes)
+  // one point; then the share
+  lie = { protocol: REFRESH, round: 2, at: 33 + 31, to: 3 }
+  const refreshing = world.at(1).keyRefresh(ask(world, 'keyRefresh', { keyId: key.keyId }))
+  await expect(refreshing).rejects.toMatchObject({ code: 'PROTOCOL_ABORTED' })
+  const pairs = await world.store(3).list<{ strikes: readonly number[]; status: string }>('pairs', { limit: 10 })
+  const strikes = new Map(pairs.docs.map(({ id, data }) => [id.slice(-64), data.strikes.length]))
+  expect(strikes.get(world.names[CHEAT - 1]!.slice(2))).toBe(1)
+  expect(strikes.get(world.names[0]!.slice(2))).toBe(0)
+  lie = undefined
+  const signed = await world.at(3).keySign(ask(world, 'keySign', { keyId: key.keyId, payload: message('m') }))
   expect(verifies(key.publicKey, signed)).toBe(true)
 })

@@ -125,13 +125,16 @@ function holds(node: Node, record: KeyRecord, from: NodeName, certificate: Certi
   const { backend } = node.arithmetic
   const { protocol, acks } = certificate
   try {
-    const order = readOrder(node, record.keyId, certificate.order)
     const staged = record.stages.find((stage) => isSameHandover(stage, handoverOf(certificate)))
-    const ordered = staged ? readOrder(node, record.keyId, orderOf(staged)) : order
-    const identities = ordered.members.map(fromHex)
-    const conf = staged?.conf ?? fromHex(certificate.conf)
+    if (staged) {
+      const identities = keyOf(staged).members.map(fromHex)
+      checkCertificate(backend, { protocol: staged.protocol, conf: staged.conf, identities }, acks.map(fromHex))
+      return true
+    }
+    const order = readOrder(node, record.keyId, certificate.order)
+    const identities = order.members.map(fromHex)
+    const conf = fromHex(certificate.conf)
     checkCertificate(backend, { protocol, conf, identities }, acks.map(fromHex))
-    if (staged) return true
     const receipts = receiptsWith(node, from, certificate, order)
     const claim = { keyId: toKeyId(fromHex(certificate.keyId)), stageId: fromHex(certificate.stageId) }
     const about = { ...claim, epoch: certificate.epoch, conf }

@@ -41,7 +41,7 @@ export const keyGenPart: Part = {
     const setup = { keyId: runKeyId(session), self, threshold, identities }
     const staging = { protocol: 'keygen' as const, attempt, stageId, order: request, members }
     const protocol = keygen(setup, { ...node.arithmetic, sign: node.identity.sign })
-    await runStaged(node, session, protocol, { staging, places: members, ssids: [], concerned: members })
+    await runStaged(node, session, protocol, { staging, places: members, current: undefined, concerned: members })
     return undefined
   },
 }

@@ -37,7 +37,7 @@ export const keyRefreshPart: Part = {
     const share = await openShare(node, session.keyId, current)
     const staging = { protocol: 'refresh' as const, attempt, stageId, order: orderOf(current), members }
     const protocol = refresh({ share, stageId }, { ...node.arithmetic, sign: node.identity.sign })
-    const of = { staging, places: members, ssids: [current.ssid], concerned: members }
+    const of = { staging, places: members, current: current.ssid, concerned: members }
     await runStaged(node, session, protocol, of).finally(() => erase(share.secret))
     await finishRequest(node, session)
     return undefined

@@ -64,7 +64,7 @@ export const keyResharePart: Part = {
     const deps = { ...node.arithmetic, sign: node.identity.sign }
     const protocol = mapped(reshare(setup, deps), (out) => (out.role === 'joins' ? out.result : null))
     const concerned = [...new Set([...members, ...setup.pin.identities.map(toHex)])]
-    const of = { staging, places, ssids: record.current ? [record.current.ssid] : [], concerned }
+    const of = { staging, places, current: record.current?.ssid, concerned }
     await runStaged(node, session, protocol, of).finally(() => erase(setup.share?.secret ?? new Uint8Array()))
     await finishRequest(node, session)
     return undefined

@@ -16,7 +16,7 @@ import {
   type Play,
   readyOf,
 } from './coordinate.ts'
-import { blame } from './faults.ts'
+import { blame } from './blame.ts'
 import { attemptOf, readKey, requireCurrent } from './keys.ts'
 import type { Ready } from './messages.ts'
 import type { Node } from './node.ts'
@@ -70,7 +70,7 @@ export const keySignPart: Part = {
         ),
       )
     } catch (error) {
-      await blame(node, session, error, { places: members, ssids: [current.ssid] })
+      await blame(node, session, error, { places: members, current: current.ssid, checked: current.ssid })
       throw error
     } finally {
       eraseStage({ share: key.share, pairs: [] })

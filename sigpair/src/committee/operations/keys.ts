@@ -73,6 +73,7 @@ export async function takePending(node: Node, keyId: string, sessionId: string):
 
 /** The keyGen of this session is over; without a name, whichever it was: a process that begins has none. */
 export async function endPending(node: Node, keyId: string, sessionId?: string): Promise<void> {
+  if (!(await readKey(node, keyId))?.pending) return
   await changeKey(node, keyId, (found) => {
     const record = found ?? emptyKey(keyId)
     if (!record.pending || record.pending.sessionId !== (sessionId ?? record.pending.sessionId)) return record

@@ -32,6 +32,8 @@ export async function hearPrepare(
   try {
     await requireAllowed(node, session)
     const ready = await parts[session.operation].prepare(node, session)
+    // Who has called it off in the meantime is owed nothing.
+    if (session.cancel.signal.aborted) return await endSession(node, session)
     node.post.tell(from, { type: `${session.operation}Ready`, sessionId, ready })
   } catch (error) {
     if (!(error instanceof WireError)) throw error

@@ -3,10 +3,11 @@ import { ProtocolAbort, type Protocol, UsageError } from '@tandem/rounds'
 import { WireError } from '@tandem/wire'
 import { eraseStage } from '../../compute/erase.ts'
 import type { NodeName } from '../network.ts'
-import { blame } from './faults.ts'
+import { blame } from './blame.ts'
 import { adopt, askAround, certifiedWithin, spread } from './handover.ts'
 import { isSameHandover, readKey } from './keys.ts'
 import type { Node } from './node.ts'
+import type { ShareRecord } from './records.ts'
 import { runIn } from './run-session.ts'
 import type { Session } from './sessions.ts'
 import { stageAndRehearse, type Staging } from './shares.ts'
@@ -16,8 +17,8 @@ export type StagedRun = {
   readonly staging: Staging
   /** who takes part, by the index that frames carry */
   readonly places: readonly NodeName[]
-  /** the pairs in force, which a cheat is counted against */
-  readonly ssids: readonly Uint8Array[]
+  /** of the shares in force: a cheat counts against their pairs, too */
+  readonly current: Uint8Array | undefined
   /** who must hear of it: members old and new */
   readonly concerned: readonly NodeName[]
 }
@@ -32,7 +33,7 @@ export type StagedProtocol = Protocol<KeygenResult | null>
  * @throws {ProtocolAbort} {WireError}
  */
 export async function runStaged(node: Node, session: Session, protocol: StagedProtocol, of: StagedRun): Promise<void> {
-  const { staging, places, ssids, concerned } = of
+  const { staging, places, current, concerned } = of
   const { members, order } = staging
   const sharing = { threshold: thresholdOf(order), parties: members.length }
   const store = (bytes: Uint8Array) => stageAndRehearse(node, session, bytes, staging)
@@ -44,12 +45,17 @@ export async function runStaged(node: Node, session: Session, protocol: StagedPr
     if (!inForce) throw new WireError('MPC_SIGNING_FAILED', 'no certificate')
     if (session.coordinator === node.self) spread(node, session.keyId, staging, concerned)
   } catch (error) {
-    await blame(node, session, error, { places, ssids })
+    const checked = (await stagedAs(node, session, staging))?.ssid
+    await blame(node, session, error, { places, current, checked })
     if (error instanceof UsageError) throw new WireError('PROTOCOL_ABORTED', undefined, { cause: error })
     if (!(error instanceof ProtocolAbort) || error.verdict !== 'retry') throw error
     await askAround(node, 'undecided')
     if (!(await certifiedWithin(node, session.keyId, staging, 4 * repeatMs))) throw error
   }
+}
+
+async function stagedAs(node: Node, { keyId }: Session, staging: Staging): Promise<ShareRecord | undefined> {
+  return (await readKey(node, keyId))?.stages.find((one) => isSameHandover(one, staging))
 }
 
 function thresholdOf(order: Staging['order']): number {
@@ -58,8 +64,7 @@ function thresholdOf(order: Staging['order']): number {
 
 async function certifyOwn(node: Node, session: Session, result: KeygenResult, staging: Staging): Promise<void> {
   eraseStage(result)
-  const record = await readKey(node, session.keyId)
-  const staged = record?.stages.find((one) => isSameHandover(one, staging))
+  const staged = await stagedAs(node, session, staging)
   if (staged) await adopt(node, session.keyId, staged, result.certificate)
 }
 
