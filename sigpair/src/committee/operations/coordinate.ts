@@ -155,11 +155,16 @@ export function readyOf(answers: ReadonlyMap<NodeName, Answer>): ReadonlyMap<Nod
   return new Map([...answers].flatMap(([name, one]) => (one.kind === 'ready' ? [[name, one.ready] as const] : [])))
 }
 
-/** @throws {WireError} what one of these nodes has refused with */
-export function throwRefusal(answers: ReadonlyMap<NodeName, Answer>, names: readonly NodeName[]): void {
+/**
+ * Who is busy with another change of the key may be done with it soon: it is asked again as long as there is time.
+ *
+ * @throws {WireError} what one of these nodes has refused with
+ */
+export function throwRefusal(answers: ReadonlyMap<NodeName, Answer>, names: readonly NodeName[], hour: Hour): void {
   for (const name of names) {
     const answer = answers.get(name)
-    if (answer?.kind === 'refused') throw new WireError(answer.code, answer.details || undefined)
+    if (answer?.kind !== 'refused' || (answer.code === 'KEY_BUSY' && hour !== 'last')) continue
+    throw new WireError(answer.code, answer.details || undefined)
   }
 }
 

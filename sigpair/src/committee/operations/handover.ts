@@ -71,8 +71,13 @@ export function hearCertified(node: Node, from: NodeName, note: NoteOf<'certifie
   node.acknowledged.get(acknowledgedPlace(note.keyId, note))?.add(from)
 }
 
-/** Whether the run is in force here before `ms` are over, whoever brings the certificate. */
-export async function certifiedWithin(node: Node, keyId: string, name: HandoverName, ms: number): Promise<boolean> {
+/** Whether the run is in force here before `ms` are over or `signal` is aborted, whoever brings the certificate. */
+export async function certifiedWithin(
+  node: Node,
+  keyId: string,
+  name: HandoverName,
+  { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+): Promise<boolean> {
   let certified = false
   const wake = new Set<() => void>()
   const look = async () => {
@@ -81,12 +86,18 @@ export async function certifiedWithin(node: Node, keyId: string, name: HandoverN
     for (const one of wake) one()
   }
   const watch = (changed: string) => void (changed === keyId.toLowerCase() && look().catch(() => {}))
+  const stop = () => {
+    for (const one of wake) one()
+  }
   node.watchers.add(watch)
+  signal.addEventListener('abort', stop)
   try {
     await look()
-    return (await until(node, { wake }, ms, () => certified || undefined)) ?? false
+    await until(node, { wake }, ms, () => (certified || signal.aborted ? true : undefined))
+    return certified
   } finally {
     node.watchers.delete(watch)
+    signal.removeEventListener('abort', stop)
   }
 }
 

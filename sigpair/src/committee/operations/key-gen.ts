@@ -69,7 +69,7 @@ function playOf(node: Node, request: Request): Play<'ready'> {
     request,
     limitMs: stagedLimit(node),
     decide(answers, hour) {
-      throwRefusal(answers, members)
+      throwRefusal(answers, members, hour)
       const ready = readyOf(answers)
       if (ready.get(node.self)?.key) return { kind: 'answer', answer: 'ready' }
       const all = members.flatMap((name) => ready.get(name) ?? [])

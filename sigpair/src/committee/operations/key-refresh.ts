@@ -77,8 +77,8 @@ function playOf(node: Node, request: RequestOf<'keyRefresh'>, members: readonly 
   return {
     request,
     limitMs: stagedLimit(node),
-    decide(answers) {
-      throwRefusal(answers, members)
+    decide(answers, hour) {
+      throwRefusal(answers, members, hour)
       const ready = readyOf(answers)
       if (ready.get(node.self)?.key) return { kind: 'answer', answer: 'ready' }
       const all = members.flatMap((name) => ready.get(name) ?? [])

@@ -146,7 +146,7 @@ function playOf(node: Node, request: Request, before: CommitteeKey): Play<Outcom
     request,
     limitMs: stagedLimit(node),
     decide(answers, hour) {
-      throwRefusal(answers, [...members, node.self])
+      throwRefusal(answers, [...members, node.self], hour)
       const ready = readyOf(answers)
       const own = ready.get(node.self)
       if (own?.key) return { kind: 'answer', answer: own.key }

@@ -41,7 +41,7 @@ export async function runStaged(node: Node, session: Session, protocol: StagedPr
   try {
     const result = await runIn(node, session, protocol, { places, ssid: undefined, sharing, store })
     if (result) await certifyOwn(node, session, result, staging)
-    const inForce = await certifiedWithin(node, session.keyId, staging, readyMs)
+    const inForce = await certifiedWithin(node, session.keyId, staging, { ms: readyMs, signal: session.cancel.signal })
     if (!inForce) throw new WireError('MPC_SIGNING_FAILED', 'no certificate')
     if (session.coordinator === node.self) spread(node, session.keyId, staging, concerned)
   } catch (error) {
@@ -50,7 +50,8 @@ export async function runStaged(node: Node, session: Session, protocol: StagedPr
     if (error instanceof UsageError) throw new WireError('PROTOCOL_ABORTED', undefined, { cause: error })
     if (!(error instanceof ProtocolAbort) || error.verdict !== 'retry') throw error
     await askAround(node, 'undecided')
-    if (!(await certifiedWithin(node, session.keyId, staging, 4 * repeatMs))) throw error
+    if (!(await certifiedWithin(node, session.keyId, staging, { ms: 4 * repeatMs, signal: node.closing.signal })))
+      throw error
   }
 }
 
