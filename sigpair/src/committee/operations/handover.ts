@@ -170,18 +170,32 @@ function receiptsWith(node: Node, from: NodeName, certificate: CertificateFields
   return known
 }
 
-/** For every stage that nobody has decided, and once for every key when the process begins. */
+/** What became of every stage that nobody has decided; or, when the process begins, of every key. */
 export async function askAround(node: Node, about: 'undecided' | 'everything'): Promise<void> {
   for await (const record of allKeys(node)) {
-    if (record.status === 'DELETED') continue
-    for (const stage of record.stages) {
-      node.post.broadcast({ type: 'ask', keyId: record.keyId, ...nameOf(stage) })
-      acknowledge(node, node.self, record, stage)
-    }
-    const { certified } = record
-    const latest = about === 'everything' && record.stages.length === 0 ? certified : null
-    if (latest) node.post.broadcast({ type: 'ask', keyId: record.keyId, ...nameOf(latest) })
+    if (about === 'everything') askAbout(node, record)
+    else if (record.stages.length > 0 && isDue(node, record)) askAbout(node, record)
   }
+}
+
+/** Of one key: of its stages, and of whatever came after what we know. */
+export function askAbout(node: Node, record: KeyRecord): void {
+  const { keyId, status, stages, certified } = record
+  if (status === 'DELETED') return
+  for (const stage of stages) {
+    node.post.broadcast({ type: 'ask', keyId, ...nameOf(stage) })
+    acknowledge(node, node.self, record, stage)
+  }
+  if (certified) node.post.broadcast({ type: 'ask', keyId, ...nameOf(certified) })
+}
+
+/** What nobody could answer is asked more and more seldom: at the first sweep that finds it, the 2nd, the 4th, the 8th, … */
+function isDue({ sweeps }: Node, { keyId, stages }: KeyRecord): boolean {
+  const place = canonicalJson([keyId, ...stages.map(nameOf)])
+  const known = sweeps.get(keyId)
+  const times = known?.place === place ? known.times + 1 : 1
+  sweeps.set(keyId, { place, times })
+  return Number.isInteger(Math.log2(times))
 }
 
 /** A certificate to whoever is behind it, our acknowledgement of what nobody has decided, or the deletion. */

@@ -26,6 +26,8 @@ export type Node = CommitteeDeps & {
   readonly acknowledged: Map<string, Set<NodeName>>
   /** sessions that ended in disagreement, the last ones */
   readonly disputes: Map<string, Session>
+  /** how often a sweep has found the same stages of a key undecided */
+  readonly sweeps: Map<string, { readonly place: string; readonly times: number }>
   /** what is being heard: a node closes when it is done */
   readonly busy: Set<Promise<void>>
   readonly closing: AbortController

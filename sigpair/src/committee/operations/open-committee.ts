@@ -73,6 +73,7 @@ function createNode(deps: CommitteeDeps): Node {
     receipts: new Map(),
     acknowledged: new Map(),
     disputes: new Map(),
+    sweeps: new Map(),
     busy: new Set(),
     closing: new AbortController(),
   }

@@ -4,7 +4,7 @@ import { WireError } from '@tandem/wire'
 import { eraseStage } from '../../compute/erase.ts'
 import type { NodeName } from '../network.ts'
 import { blame } from './blame.ts'
-import { adopt, askAround, certifiedWithin, spread } from './handover.ts'
+import { adopt, askAbout, certifiedWithin, spread } from './handover.ts'
 import { isSameHandover, readKey } from './keys.ts'
 import type { Node } from './node.ts'
 import type { ShareRecord } from './records.ts'
@@ -49,7 +49,8 @@ export async function runStaged(node: Node, session: Session, protocol: StagedPr
     await blame(node, session, error, { places, current, checked })
     if (error instanceof UsageError) throw new WireError('PROTOCOL_ABORTED', undefined, { cause: error })
     if (!(error instanceof ProtocolAbort) || error.verdict !== 'retry') throw error
-    await askAround(node, 'undecided')
+    const record = await readKey(node, session.keyId)
+    if (record) askAbout(node, record)
     if (!(await certifiedWithin(node, session.keyId, staging, { ms: 4 * repeatMs, signal: node.closing.signal })))
       throw error
   }
