@@ -1,7 +1,7 @@
-import { dirname } from 'node:path'
+import { dirname, relative, sep } from 'node:path'
 import { isBuiltin } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import type { Plugin } from 'esbuild'
+import type { Plugin, PluginBuild } from 'esbuild'
 
 const NAMESPACE = 'commonjs-on-demand'
 
@@ -21,19 +21,23 @@ export const namedExports: Plugin = {
         errors,
       } = await build.resolve(path, { kind: 'import-statement', importer, resolveDir })
       if (external || errors.length > 0 || (await namesOf(file)) === undefined) return undefined
-      return { path: file, namespace: NAMESPACE }
+      // the path appears in the bundle: the same on every machine
+      return { path: relative(rootOf(build), file).replaceAll(sep, '/'), namespace: NAMESPACE, pluginData: file }
     })
     // As Node has it: the default is all of it, and the names are copies
-    build.onLoad({ filter: /.*/, namespace: NAMESPACE }, async ({ path }) => ({
-      contents: [
-        `const whole = require(${JSON.stringify(path)})`,
+    build.onLoad({ filter: /.*/, namespace: NAMESPACE }, async ({ pluginData }) => {
+      const file = String(pluginData)
+      const contents = [
+        `const whole = require(${JSON.stringify(file)})`,
         'export default whole',
-        `export const { ${(await namesOf(path))!.join(', ')} } = whole`,
-      ].join('\n'),
-      resolveDir: dirname(path),
-    }))
+        `export const { ${(await namesOf(file))!.join(', ')} } = whole`,
+      ]
+      return { contents: contents.join('\n'), resolveDir: dirname(file) }
+    })
   },
 }
+
+const rootOf = ({ initialOptions }: PluginBuild) => initialOptions.absWorkingDir ?? process.cwd()
 
 /** The names that Node finds in a CommonJS module; undefined for any other. */
 async function namesOf(file: string): Promise<readonly string[] | undefined> {

@@ -36,3 +36,13 @@ test('what Firestore and KMS load on demand is there', async () => {
     console.log(JSON.stringify(typeof credentials.createInsecure))`)
   expect(said).toBe('function')
 })
+
+test('a bundle does not say where it was built', async () => {
+  const root = join(import.meta.dirname, '../..')
+  const stdin = { contents: "console.log(await import('standardwebhooks'))", resolveDir: import.meta.dirname }
+  const options = { bundle: true, platform: 'node', format: 'esm', target: 'node24', write: false } as const
+  const { outputFiles } = await build({ ...options, stdin, absWorkingDir: root, plugins: [namedExports] })
+  const [text = ''] = outputFiles.map((file) => file.text)
+  expect(text).toContain('commonjs-on-demand:node_modules/standardwebhooks/')
+  expect(text).not.toContain(root)
+})
