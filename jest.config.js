@@ -10,6 +10,7 @@ export default {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  globalSetup: './test/compile-cache.js',
   maxWorkers: 2,
   testTimeout: 30_000,
 }

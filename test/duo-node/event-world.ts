@@ -196,6 +196,7 @@ async function spawnDuoNode({ webhooks, ...config }: DuoNodeConfig): Promise<Duo
     SIGPAIR_INTERNAL_URL: config.sigpairUrl,
     WEBHOOK_URL: webhooks!.url,
     WEBHOOK_SECRET: webhooks!.secret,
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
     WEBHOOK_POLL_MS: '50',
     WEBHOOK_ATTEMPTS: String(webhooks!.attempts),
     WEBHOOK_BACKOFF_MS: String(webhooks!.backoffMs),

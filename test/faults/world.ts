@@ -150,8 +150,15 @@ async function startMortalSigpair(
 
 const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null
 
+/** Sources are compiled once for all the processes that die. */
+const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' }
+
 async function start(env: Record<string, string>): Promise<ChildProcess> {
-  const child = fork(ENTRY, { env, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(ENTRY, {
+    env: { ...COMPILED, ...env },
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const gone = once(child, 'exit').then(([code]) => Promise.reject(new Error(`Sigpair did not start: ${code}`)))
   await Promise.race([once(child, 'message'), gone])
   gone.catch(() => undefined)

@@ -18,7 +18,12 @@ export async function startFramework(env: Readonly<Record<string, string>>): Pro
   const bin = resolve(ROOT, 'node_modules/.bin/functions-framework')
   const args = [bin, '--source', resolve(ROOT, 'functions'), '--target', 'api', '--port', String(port)]
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env['PATH'], NODE_OPTIONS: `--import=${resolve(ROOT, 'functions/src/preload.ts')}`, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      NODE_OPTIONS: `--import=${resolve(ROOT, 'functions/src/preload.ts')}`,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -88,6 +88,7 @@ export async function spawnSigpair(
     INTERNAL_PORT: '0',
     THREADS: '1',
     MODE: 'development',
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
     DATA_DIRECTORY: dataDirectory,
     KMS_KEY: kms.keyName,
     KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
@@ -98,12 +99,15 @@ export async function spawnSigpair(
   const main = join(import.meta.dirname, '../../sigpair/src/main.ts')
   const child = spawn(process.execPath, [main, ...(more.args ?? [])], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const exitCode = once(child, 'exit').then(([code]) => code as number | null)
-  const { url, internalUrl } = await startedLine(child.stdout)
   const close = async () => {
     child.kill('SIGKILL')
     await exitCode
     await around.close()
   }
+  const { url, internalUrl } = await startedLine(child.stdout).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   return { url, internalUrl, ...(await around.view()), child, exitCode, close }
 }
 

@@ -17,9 +17,11 @@ async function start(args: readonly string[], env: Readonly<Record<string, strin
   const flags = (Object.keys(DEFAULT_PORTS) as (keyof Ports)[]).map(
     (name, i) => `--${PORT_FLAGS[name].flag}=${ports[i]}`,
   )
-  const { PATH = '', HOME = '' } = process.env
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
   const command = [join(ROOT, 'infra/local/src/start.ts'), '--once', ...flags, ...args]
-  const { stdout } = await promisify(execFile)(process.execPath, command, { env: { PATH, HOME, ...env } })
+  const { stdout } = await promisify(execFile)(process.execPath, command, {
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
+  })
   return stdout
 }
 
@@ -119,10 +121,8 @@ describe('no service can be started with a seed', () => {
   })
 
   test('the two that were told everything we could think of are two different parties', async () => {
-    const told = {
-      env: { SEED: 'x', RANDOM_SEED: 'x', DETERMINISTIC: 'true', TANDEM_SEED: 'x' },
-      args: ['--deterministic', '--seed', 'x'],
-    }
+    const told = { env: { SEED: 'x', RANDOM_SEED: 'x', DETERMINISTIC: 'true', TANDEM_SEED: 'x' } }
+    await expect(spawnSigpair({ ...told, args: ['--deterministic', '--seed', 'x'] })).rejects.toThrow('ended before')
     const [one, other] = [await spawnSigpair(told), await spawnSigpair(told)]
     expect(one.sigpairKey).not.toEqual(other.sigpairKey)
     await Promise.all([one.close(), other.close()])

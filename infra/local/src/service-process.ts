@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 
 export type ServiceSpec = {
   readonly name: string
@@ -24,6 +25,9 @@ export type Service = {
   /** SIGTERM: what is running may end */
   readonly stop: () => Promise<void>
 }
+
+/** Sources are stripped of their types and compiled once, not at every start. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/compile')
 
 const READY_MS = 20_000
 const POLL_MS = 50
@@ -50,8 +54,9 @@ export function serviceOf(spec: ServiceSpec): Service {
 
 function spawnService({ args, env, logFile }: ServiceSpec): ChildProcess {
   const log = createWriteStream(logFile, { flags: 'a' })
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, args, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = COMPILE_CACHE } = process.env
+  const all = { PATH, HOME, NODE_COMPILE_CACHE, ...env }
+  const child = spawn(process.execPath, args, { env: all, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.pipe(log, { end: false })
   child.stderr.pipe(log, { end: false })
   return child
