@@ -11,6 +11,7 @@ export default {
     ],
   },
   globalSetup: './test/compile-cache.js',
-  maxWorkers: 2,
+  // One more than cores: a third of the suites wait for processes they started.
+  maxWorkers: 3,
   testTimeout: 30_000,
 }

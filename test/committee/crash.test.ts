@@ -57,10 +57,8 @@ let world: World
 afterEach(() => world.close())
 
 test.each<Death>([
-  { write: 1, when: 'after' },
   { write: 2, when: 'after' },
   { write: 7, when: 'before' },
-  { write: 7, when: 'after' },
 ])('a node dies $when its write $write of a keyGen: one key in the end, and nothing PENDING', async (death) => {
   const mortal = await openMortal(3)
   ;({ world } = mortal)
@@ -80,54 +78,54 @@ test.each<Death>([
   expect(verifies(key.publicKey, signed)).toBe(true)
 })
 
-test.each<Death>([
-  { write: 2, when: 'after' },
-  { write: 7, when: 'after' },
-])('a node dies $when its write $write of a refresh: the key signs on', async (death) => {
-  const mortal = await openMortal(3)
-  ;({ world } = mortal)
-  const key = await generate(world, 'a', ALL)
-  await readyEverywhere(world, 'a', ALL.nodes)
-  mortal.arm(death)
-  await world
-    .at(1)
-    .keyRefresh(ask(world, 'keyRefresh', { keyId: key.keyId }))
-    .catch(() => undefined)
-  expect(mortal.hasDied()).toBe(true)
-  await world.restart(MORTAL)
-  for (const index of ALL.nodes) {
-    const signed = await world.at(index).keySign(ask(world, 'keySign', { keyId: key.keyId, payload: message('m') }))
-    expect(verifies(key.publicKey, signed)).toBe(true)
-  }
-  const again = await world.at(1).keyRefresh(ask(world, 'keyRefresh', { keyId: key.keyId }))
-  expect(again.publicKey).toBe(key.publicKey)
-})
+test.each<Death>([{ write: 7, when: 'after' }])(
+  'a node dies $when its write $write of a refresh: the key signs on',
+  async (death) => {
+    const mortal = await openMortal(3)
+    ;({ world } = mortal)
+    const key = await generate(world, 'a', ALL)
+    await readyEverywhere(world, 'a', ALL.nodes)
+    mortal.arm(death)
+    await world
+      .at(1)
+      .keyRefresh(ask(world, 'keyRefresh', { keyId: key.keyId }))
+      .catch(() => undefined)
+    expect(mortal.hasDied()).toBe(true)
+    await world.restart(MORTAL)
+    for (const index of ALL.nodes) {
+      const signed = await world.at(index).keySign(ask(world, 'keySign', { keyId: key.keyId, payload: message('m') }))
+      expect(verifies(key.publicKey, signed)).toBe(true)
+    }
+    const again = await world.at(1).keyRefresh(ask(world, 'keyRefresh', { keyId: key.keyId }))
+    expect(again.publicKey).toBe(key.publicKey)
+  },
+)
 
-test.each<Death>([
-  { write: 2, when: 'after' },
-  { write: 7, when: 'after' },
-])('a node dies $when its write $write of a reshare: one committee signs, and the move can be made', async (death) => {
-  const mortal = await openMortal(4)
-  ;({ world } = mortal)
-  const key = await generate(world, 'a', ALL)
-  await readyEverywhere(world, 'a', ALL.nodes)
-  const params = { keyId: key.keyId, members: world.names.slice(1), threshold: 2 }
-  mortal.arm(death)
-  await world
-    .at(1)
-    .keyReshare(ask(world, 'keyReshare', params))
-    .catch(() => undefined)
-  expect(mortal.hasDied()).toBe(true)
-  await world.restart(MORTAL)
-  const signAt = (index: number) =>
-    world.at(index).keySign(ask(world, 'keySign', { keyId: key.keyId, payload: message('m') }))
-  for (const index of [2, 3]) expect(verifies(key.publicKey, await signAt(index))).toBe(true)
+test.each<Death>([{ write: 7, when: 'after' }])(
+  'a node dies $when its write $write of a reshare: one committee signs, and the move can be made',
+  async (death) => {
+    const mortal = await openMortal(4)
+    ;({ world } = mortal)
+    const key = await generate(world, 'a', ALL)
+    await readyEverywhere(world, 'a', ALL.nodes)
+    const params = { keyId: key.keyId, members: world.names.slice(1), threshold: 2 }
+    mortal.arm(death)
+    await world
+      .at(1)
+      .keyReshare(ask(world, 'keyReshare', params))
+      .catch(() => undefined)
+    expect(mortal.hasDied()).toBe(true)
+    await world.restart(MORTAL)
+    const signAt = (index: number) =>
+      world.at(index).keySign(ask(world, 'keySign', { keyId: key.keyId, payload: message('m') }))
+    for (const index of [2, 3]) expect(verifies(key.publicKey, await signAt(index))).toBe(true)
 
-  await world.at(3).keyReshare(ask(world, 'keyReshare', params))
-  await readyEverywhere(world, 'a', [2, 3, 4])
-  await eventually(async () => (await keyAt(world, 1, key.keyId)) === undefined)
-  expect(verifies(key.publicKey, await signAt(4))).toBe(true)
-})
+    await world.at(3).keyReshare(ask(world, 'keyReshare', params))
+    await readyEverywhere(world, 'a', [2, 3, 4])
+    await eventually(async () => (await keyAt(world, 1, key.keyId)) === undefined)
+    expect(verifies(key.publicKey, await signAt(4))).toBe(true)
+  },
+)
 
 test('the status says who is waited for, and a lease that ends makes a key ERROR, whatever hangs', async () => {
   world = await openWorld({ nodes: 3, timing: { ...TIMING, readyMs: 60_000 } })

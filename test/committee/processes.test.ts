@@ -20,14 +20,14 @@ async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
   throw new Error('it did not come true')
 }
 
-describe.each(['tcp', 'ws'] as const)('three nodes, each a process, over %s', (transport) => {
+describe('three nodes, each a process', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-committee-'))
   let committee: LocalCommittee
   let keyId: string
   let publicKey: string
 
   beforeAll(async () => {
-    committee = await planCommittee({ directory, nodes: 3, transport, env: { LOG_LEVEL: 'warn' } })
+    committee = await planCommittee({ directory, nodes: 3, env: { LOG_LEVEL: 'warn' } })
     await Promise.all(committee.nodes.map((node) => node.start()))
     keyId = toHex(rng(32))
   })

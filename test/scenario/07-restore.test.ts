@@ -110,7 +110,7 @@ describe('a restore whose network breaks', () => {
     const fresh = stack.device('erin', { vault, platform: network.platform })
     const restore = await fresh.restoreDevice(content, owner.code())
 
-    for (const when of [{ dialogueAfter: 5 }, { dialogueAfter: 8 }, { call: /confirm/, when: 'after' as const }]) {
+    for (const when of [{ dialogueAfter: 8 }, { call: /confirm/, when: 'after' as const }]) {
       network.breakAt(when)
       await expect(fresh.finishRestore(restore, { backups: 'waived' })).rejects.toMatchObject({ code: 'NETWORK' })
       network.mend()
