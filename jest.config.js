@@ -11,7 +11,6 @@ export default {
     ],
   },
   globalSetup: './test/compile-cache.js',
-  // One more than cores: a third of the suites wait for processes they started.
-  maxWorkers: 3,
+  maxWorkers: 2,
   testTimeout: 30_000,
 }

@@ -18,7 +18,7 @@ import {
 
 const ALL = { threshold: 2, nodes: [1, 2, 3] }
 const CHEAT = 2
-const TIMING = { roundMs: 1_500, readyMs: 1_500 }
+const TIMING = { roundMs: 2_500, readyMs: 2_500 }
 
 /** In a payload: 1 ‖ session ‖ signature ‖ frame header ‖ body. Source: docs/spec/committee.md 4.2; wire.md, section 2. */
 const SIGNATURE = 1 + 32

@@ -57,7 +57,7 @@ test('a node whose policy refuses does not sign; t others that agree do', async 
       if (method === 'keySign' && refusing.has(honest.network.self)) throw new WireError('POLICY_DENIED', 'digests')
     },
   })
-  world = await openWorld({ nodes: 3, depsOf, timing: { readyMs: 500 } })
+  world = await openWorld({ nodes: 3, depsOf, timing: { readyMs: 1_500 } })
   await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   const request = () => ask(world, 'keySign', { keyId: keyIdOf('a'), payload: message('m') })
