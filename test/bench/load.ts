@@ -46,7 +46,7 @@ async function makePayers(stack: TestStack, times: number[]): Promise<Payer[]> {
   const make = async () => {
     while (payers.length < count) {
       const at = payers.length
-      const device = timedDevice(stack, `payer ${at}`, times)
+      const device = timedDevice(stack, `payer-${at}`, times)
       const slot = payers.push({ device, wallet: undefined as never }) - 1
       const wallet = await device.createWallet(`Wallet ${at}`)
       await stack.chain.fund(wallet.address, parseEther('10'))
