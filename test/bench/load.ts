@@ -49,12 +49,13 @@ async function makePayers(stack: TestStack, times: number[]): Promise<Payer[]> {
       const device = timedDevice(stack, `payer-${at}`, times)
       const slot = payers.push({ device, wallet: undefined as never }) - 1
       const wallet = await device.createWallet(`Wallet ${at}`)
-      await stack.chain.fund(wallet.address, parseEther('10'))
       payers[slot] = { device, wallet }
       if (at % 16 === 0) progress(`making wallets: ${at} of ${count}`)
     }
   }
   await Promise.all(Array.from({ length: AT_A_TIME }, make))
+  // One after the other: they come from one account, in the order of its nonces.
+  for (const { wallet } of payers) await stack.chain.fund(wallet.address, parseEther('10'))
   return payers
 }
 
