@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
+import { compiled } from './compiled.ts'
 import { namedExports } from './named-exports.ts'
 import { ROOT, type Target } from './targets.ts'
 
@@ -30,7 +31,7 @@ export async function buildTarget(target: Target, directory: string): Promise<st
   return folder
 }
 
-function optionsOf({ entries, external, splitting }: Target, outdir: string): BuildOptions {
+function optionsOf({ entries, external, addons, splitting }: Target, outdir: string): BuildOptions {
   return {
     absWorkingDir: ROOT,
     entryPoints: entries,
@@ -48,7 +49,7 @@ function optionsOf({ entries, external, splitting }: Target, outdir: string): Bu
     keepNames: true,
     legalComments: 'external',
     banner: { js: COMMON_JS },
-    plugins: [namedExports],
+    plugins: [compiled(addons), namedExports],
     logLevel: 'warning',
   }
 }

@@ -16,6 +16,7 @@ export type Target = {
 }
 
 const at = (path: string) => join(ROOT, path)
+const prebuilt = (platform: string) => `prebuilds/${platform}`
 
 export const TARGETS: readonly Target[] = [
   {
@@ -24,11 +25,22 @@ export const TARGETS: readonly Target[] = [
       index: at('sigpair/src/main.ts'),
       compute: at('sigpair/src/compute/worker.ts'),
       rewrap: at('sigpair/src/rewrap.ts'),
+      // makes the identity of a committee's node, and signs commands to it
+      committee: at('sigpair/src/committee/cli/cli.ts'),
       // piscina starts its threads from a file of this name beside its own
       worker: at('node_modules/piscina/dist/worker.js'),
     },
     external: [],
-    addons: { secp256k1: ['prebuilds', 'LICENSE'], 'node-gyp-build': ['index.js', 'node-gyp-build.js', 'LICENSE'] },
+    addons: {
+      secp256k1: ['prebuilds', 'LICENSE'],
+      // of a committee's node; not for phones, which it comes with as well
+      'classic-level': [
+        'binding.js',
+        ...['linux-x64', 'linux-arm64', 'darwin-x64+arm64', 'win32-x64'].map(prebuilt),
+        'LICENSE',
+      ],
+      'node-gyp-build': ['index.js', 'node-gyp-build.js', 'LICENSE'],
+    },
     splitting: false,
   },
   {

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createKeyFile, readKeyFile } from '../../../sigpair/src/committee/key-file.ts'
 import { type NodeIdentity, nodeIdentity } from '../../../sigpair/src/committee/node-identity.ts'
 import { startKms } from './kms.ts'
 import { portOf, requireFreePort } from './ports.ts'
-import { type Service, serviceOf } from './service-process.ts'
+import { programOf } from './programs.ts'
+import { type Service, serviceOf, type ServiceSpec } from './service-process.ts'
 
 /** A node of the local committee: a process of its own, which can be killed and started again. */
 export type LocalNode = Service & {
@@ -31,18 +32,20 @@ export type CommitteeOptions = {
   readonly nodes: number
   /** of the connections between nodes */
   readonly transport?: 'tcp' | 'ws'
+  /** where `npm run bundle` wrote Sigpair; from source without it */
+  readonly bundles?: string
+  /** stands between the nodes: the port where others reach the node that listens on `port`, on loopback too */
+  readonly proxy?: (port: number) => Promise<number>
   /** beside what every node needs */
   readonly env?: Readonly<Record<string, string>>
 }
-
-const MAIN = resolve(import.meta.dirname, '../../../sigpair/src/main.ts')
 
 /** What is written down of one node before anything runs. */
 type Plan = {
   readonly name: string
   readonly identityFile: string
-  /** multiaddr for the other nodes */
-  readonly address: string
+  /** for the other nodes */
+  readonly port: number
   /** port of the callers' API */
   readonly api: number
   readonly node: string
@@ -50,15 +53,18 @@ type Plan = {
 
 /** Keys, ports and a local KMS for a committee on loopback. Start its nodes one by one. */
 export async function planCommittee(options: CommitteeOptions): Promise<LocalCommittee> {
-  const { directory, transport = 'tcp', env = {} } = options
+  const { directory, bundles, transport = 'tcp', proxy = async (port: number) => port, env = {} } = options
   const logs = join(directory, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o700 })
   const ports = await freePorts(2 * options.nodes)
+  const multiaddr = (port: number) => `/ip4/127.0.0.1/tcp/${port}${transport === 'ws' ? '/ws' : ''}`
   const plans = Array.from({ length: options.nodes }, (_, i): Plan => {
     const name = `node-${i + 1}`
     const identityFile = join(directory, `${name}.jwk`)
-    const address = `/ip4/127.0.0.1/tcp/${ports[2 * i]}${transport === 'ws' ? '/ws' : ''}`
-    return { name, identityFile, address, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
+    return { name, identityFile, port: ports[2 * i]!, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
+  })
+  const peers = plans.map(async ({ node, name, port }) => {
+    return { name: node, label: name, addresses: [multiaddr(await proxy(port))] }
   })
   const caller = identityIn(join(directory, 'caller.jwk'))
   const keys = plans.map(({ name }) => kmsKeyOf(name))
@@ -66,12 +72,19 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
   const common = {
     MODE: 'development',
     METADATA_SERVER_DETECTION: 'none',
-    PEERS: JSON.stringify(plans.map(({ node, name, address }) => ({ name: node, label: name, addresses: [address] }))),
+    PEERS: JSON.stringify(await Promise.all(peers)),
     CALLERS: JSON.stringify([{ publicKey: caller.name, label: 'local' }]),
     KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
     ...env,
   }
-  const nodes = plans.map((plan) => nodeOf(plan, directory, common))
+  const { args } = programOf('sigpair', bundles)
+  const nodes = plans.map((plan) =>
+    nodeOf(plan, {
+      directory,
+      args: [...args, '--mode', 'committee'],
+      env: { ...common, LISTEN: multiaddr(plan.port) },
+    }),
+  )
   const stop = async () => {
     await Promise.all(nodes.map((one) => one.stop()))
     await kms.close()
@@ -79,21 +92,23 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
   return { nodes, caller, logs, stop }
 }
 
+/** How a node's process is started. */
+type Program = Pick<ServiceSpec, 'args' | 'env'> & { readonly directory: string }
+
 /** Each node has its own. */
 function kmsKeyOf(name: string): string {
   return `projects/local/locations/local/keyRings/tandem/cryptoKeys/${name}`
 }
 
-function nodeOf(plan: Plan, directory: string, common: Readonly<Record<string, string>>): LocalNode {
-  const { name, identityFile, address, api, node } = plan
+function nodeOf(plan: Plan, { directory, args, env }: Program): LocalNode {
+  const { name, identityFile, api, node } = plan
   const apiUrl = `http://127.0.0.1:${api}`
   const service = serviceOf({
     name,
-    args: [MAIN, '--mode', 'committee'],
+    args,
     env: {
-      ...common,
+      ...env,
       NODE_IDENTITY_FILE: identityFile,
-      LISTEN: address,
       DATA_DIRECTORY: join(directory, name),
       PORT: String(api),
       KMS_KEY: kmsKeyOf(name),
