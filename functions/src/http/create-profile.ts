@@ -39,8 +39,8 @@ export const createProfile =
       address: await deps.addressOf(publicKey),
       createdAt: deps.now(),
     })
-    const { receipt, audit } = key
-    return { profileId, sessionWalletAddress: address, receipt, ...(audit && { audit }) }
+    const { receipt, nodes, audit } = key
+    return { profileId, sessionWalletAddress: address, receipt, ...(nodes && { nodes }), ...(audit && { audit }) }
   }
 
 function same(a: string, b: string): boolean {

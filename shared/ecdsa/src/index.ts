@@ -72,7 +72,14 @@ export {
   provePossession,
   verifyPossession,
 } from './proof/possession.ts'
-export { type BackupPurpose, type BackupStatement, backupHash, backupKey, backupStatement } from './backup/backup.ts'
+export {
+  type BackupPurpose,
+  type BackupStatement,
+  backupHash,
+  backupHashOfNodes,
+  backupKey,
+  backupStatement,
+} from './backup/backup.ts'
 export { pveDecrypt, pveEncrypt, pveVerify } from './backup/pve.ts'
 export { PVE_BYTES, PVE_ROWS } from './backup/pve-row.ts'
 export { combineShares, type RecoveredKey, shareOfPeer } from './backup/recovery.ts'

@@ -20,6 +20,8 @@ export const LABELS = [
   'commit/pop', // possession of x1, at the commit of a new key
   'restore/pop', // possession of x1, over the keys of a new device
   'drill/pop', // possession of x_i, over a challenge
+  'rho', // of the parts that the members of a committee drew, beside a device
+  'backup/nodes', // of the backups of a committee's shares
   'kat', // of the known-answer transcript only
 ] as const
 

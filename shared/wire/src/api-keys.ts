@@ -12,7 +12,8 @@ import {
   recoveryKeyField,
   restoreIdField,
 } from './fields.ts'
-import { PVE_CHARS } from './limits.ts'
+import { MAX_NODES, PVE_CHARS } from './limits.ts'
+import { nodeAnswers } from './nodes.ts'
 
 /** A key after its first commit: rotation, backup, restore, export, freeze, deletion. Source: docs/spec/flows.md, 9 to 14. */
 
@@ -21,6 +22,8 @@ export const storedBackups = z
   .strictObject({
     /** `verificationHash` of the new backup of Sigpair's share */
     sigpair: z.union([hex(32), z.literal('waived')]),
+    /** beside a committee: the hash of each member's, in index order; `sigpair` is the hash of these. Source: docs/spec/gateway.md 5.3 */
+    nodes: z.array(hex(32)).min(2).max(MAX_NODES).optional(),
     /** the device's own share, encrypted by the SDK */
     device: z.enum(['stored', 'waived']),
   })
@@ -64,6 +67,7 @@ export const rotateKeyResponse = z
     epoch: z.int().min(1),
     receipt: commitReceipt,
     rotation: rotationRecord,
+    nodes: nodeAnswers({ receipt: commitReceipt, rotation: rotationRecord }),
     audit: auditHead.optional(),
   })
   .meta({ id: 'RotateKeyResponse' })
@@ -96,14 +100,15 @@ export const stageQuery = z.strictObject({
   /** the epoch it would make, as the device stored it */
   epoch: z.string().regex(/^(0|[1-9][0-9]{0,9})$/, 'an epoch'),
 })
+const stageWord = {
+  fate: stageFate,
+  committed: commitReceipt.optional(),
+  aborted: abortReceipt.optional(),
+  /** absent before the first commit */
+  status: epochStatus.optional(),
+}
 export const stageResponse = z
-  .strictObject({
-    fate: stageFate,
-    committed: commitReceipt.optional(),
-    aborted: abortReceipt.optional(),
-    /** absent before the first commit */
-    status: epochStatus.optional(),
-  })
+  .strictObject({ ...stageWord, nodes: nodeAnswers(stageWord) })
   .meta({ id: 'StageResponse' })
 export type StageResponse = z.infer<typeof stageResponse>
 
@@ -118,14 +123,18 @@ export const backupRequest = z
   .meta({ id: 'BackupRequest' })
 export type BackupRequest = z.infer<typeof backupRequest>
 
+const backupOfOne = {
+  epoch: z.int().min(0),
+  /** base64url; the device verifies it against X2. Source: docs/spec/backup.md 1.5 */
+  encryptedData: z.string().length(PVE_CHARS),
+  /** what both sides show. Source: docs/spec/backup.md 1.7 */
+  verificationHash: hex(32),
+}
 export const backupResponse = z
   .strictObject({
     backupId: backupIdField,
-    epoch: z.int().min(0),
-    /** base64url; the device verifies it against X2. Source: docs/spec/backup.md 1.5 */
-    encryptedData: z.string().length(PVE_CHARS),
-    /** what both sides show. Source: docs/spec/backup.md 1.7 */
-    verificationHash: hex(32),
+    ...backupOfOne,
+    nodes: nodeAnswers(backupOfOne),
     audit: auditHead.optional(),
   })
   .meta({ id: 'BackupResponse' })
@@ -177,17 +186,17 @@ export const confirmExportRequest = z
 export type ConfirmExportRequest = z.infer<typeof confirmExportRequest>
 
 /** Sigpair's share, sealed to the device: HPKE base mode, X25519, HKDF-SHA256, ChaCha20-Poly1305. */
+const sealedForOne = {
+  epoch: z.int().min(0),
+  /** X2, which the opened share must have */
+  publicShare: hex(33),
+  /** encapsulated key */
+  enc: hex(32),
+  /** 32 bytes and the tag */
+  ciphertext: hex(48),
+}
 export const sealedShare = z
-  .strictObject({
-    epoch: z.int().min(0),
-    /** X2, which the opened share must have */
-    publicShare: hex(33),
-    /** encapsulated key */
-    enc: hex(32),
-    /** 32 bytes and the tag */
-    ciphertext: hex(48),
-    audit: auditHead.optional(),
-  })
+  .strictObject({ ...sealedForOne, nodes: nodeAnswers(sealedForOne), audit: auditHead.optional() })
   .meta({ id: 'SealedShare' })
 export type SealedShare = z.infer<typeof sealedShare>
 
@@ -240,14 +249,15 @@ export const drillRequest = z
   .meta({ id: 'DrillRequest' })
 export type DrillRequest = z.infer<typeof drillRequest>
 
+const drillOfOne = {
+  epoch: z.int().min(0),
+  /** X2 */
+  publicShare: hex(33),
+  /** Schnorr proof of x2 over the challenge: T(33) ‖ z(32) */
+  proof: hex(65),
+}
 export const drillResponse = z
-  .strictObject({
-    epoch: z.int().min(0),
-    /** X2 */
-    publicShare: hex(33),
-    /** Schnorr proof of x2 over the challenge: T(33) ‖ z(32) */
-    proof: hex(65),
-  })
+  .strictObject({ ...drillOfOne, nodes: nodeAnswers(drillOfOne) })
   .meta({ id: 'DrillResponse' })
 export type DrillResponse = z.infer<typeof drillResponse>
 

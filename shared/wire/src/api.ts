@@ -3,6 +3,7 @@ import { auditHead } from './api-audit.ts'
 import { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
 import { keyCare } from './key-care.ts'
 import { MAX_CALLDATA_BYTES } from './limits.ts'
+import { committeeKeys, nodeAnswers } from './nodes.ts'
 import { unsignedTx } from './transaction.ts'
 import { twoFactorCode } from './two-factor-code.ts'
 
@@ -93,6 +94,8 @@ export const cloudPublicKeyResponse = z
     /** Ed25519 identity: index 2 of every key, signs receipts */
     identity: hex(32),
     keyVersion: z.int().min(1),
+    /** behind a gateway; the other fields are node 1's then */
+    committee: committeeKeys.optional(),
   })
   .meta({ id: 'CloudPublicKey' })
 export type CloudPublicKeyResponse = z.infer<typeof cloudPublicKeyResponse>
@@ -132,6 +135,7 @@ export const createProfileResponse = z
     profileId: profileIdField,
     sessionWalletAddress: address,
     receipt: commitReceipt,
+    nodes: nodeAnswers({ receipt: commitReceipt }),
     /** the end of the key's audit chain, signed by Sigpair: whoever keeps it sees when lines behind it disappear */
     audit: auditHead.optional(),
   })

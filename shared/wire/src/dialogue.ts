@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { base64url, hex, restoreIdField } from './fields.ts'
 import { MAX_PRESIGN_BATCH, MAX_PRESIGNATURES } from './limits.ts'
+import { committeeHello } from './nodes.ts'
 
 /**
  * What device and Sigpair say around the rounds of a protocol, inside the encrypted channel: small JSON documents, in the
@@ -20,8 +21,11 @@ export const CONTROL = {
 } as const
 export type ControlName = keyof typeof CONTROL
 
+/** Absent in a pair. */
+const beside = { committee: committeeHello.optional() }
+
 /** The device's hello, in the handshake's first payload after the ticket. */
-export const keygenHello = z.strictObject({ op: z.literal('keygen') })
+export const keygenHello = z.strictObject({ op: z.literal('keygen'), ...beside })
 
 export const presignHello = z.strictObject({
   op: z.literal('presign'),
@@ -30,17 +34,19 @@ export const presignHello = z.strictObject({
   sigids: z.array(hex(32)).min(1).max(MAX_PRESIGN_BATCH),
   /** presignatures the device still holds; Sigpair destroys all others */
   inventory: z.array(base64url(32)).max(MAX_PRESIGNATURES),
+  ...beside,
 })
 
-export const signHello = z.strictObject({ op: z.literal('sign'), sigid: hex(32), rhoD: hex(32) })
+export const signHello = z.strictObject({ op: z.literal('sign'), sigid: hex(32), rhoD: hex(32), ...beside })
 
-export const refreshHello = z.strictObject({ op: z.literal('refresh') })
+export const refreshHello = z.strictObject({ op: z.literal('refresh'), ...beside })
 
 export const recoverHello = z.strictObject({
   op: z.literal('recover'),
   restoreId: restoreIdField,
   /** of x1, over the new device's keys, as in the request */
   proof: hex(65),
+  ...beside,
 })
 
 export const hello = z.discriminatedUnion('op', [keygenHello, presignHello, signHello, refreshHello, recoverHello])

@@ -353,6 +353,35 @@ export {
   prepareSessionRequest,
   prepareSessionResponse,
 } from './internal.ts'
+export {
+  type CatchUpRequest,
+  catchUpRequest,
+  type CatchUpResponse,
+  catchUpResponse,
+  type Commitment,
+  commitment,
+  type CommitmentResponse,
+  commitmentResponse,
+  type KeepSignatureRequest,
+  keepSignatureRequest,
+  keepSignatureResponse,
+  type KeepSignaturesRequest,
+  keepSignaturesRequest,
+  type MemberBatchCompletion,
+  memberBatchCompletion,
+  type MemberCompletion,
+  memberCompletion,
+  type ReleasedShare,
+  releasedShare,
+  type SettleBatchRequest,
+  settleBatchRequest,
+  type SettleBatchResponse,
+  settleBatchResponse,
+  type SettleSessionRequest,
+  settleSessionRequest,
+  type SettleSessionResponse,
+  settleSessionResponse,
+} from './internal-committee.ts'
 export * as limits from './limits.ts'
 export { isOperation, isPathOf, OPERATIONS, type OperationName, operationOf } from './operations.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
@@ -388,5 +417,21 @@ export {
   type SigpairHandshake,
   startHandshake,
 } from './handshake.ts'
+export {
+  COMMITTEE_SUBPROTOCOL,
+  decodeMux,
+  encodeMux,
+  MAX_REASON_BYTES,
+  MUX_HEADER_BYTES,
+  type MuxMessage,
+} from './mux.ts'
+export {
+  type CommitteeHello,
+  committeeHello,
+  type CommitteeKeys,
+  committeeKeys,
+  nodeAnswers,
+  nodeIndex,
+} from './nodes.ts'
 export { type Dh, type KeyPair, nobleDh } from './noise.ts'
 export type { SecureChannel } from './secure-channel.ts'

@@ -3,6 +3,7 @@ import { clientShare, commitReceipt, deviceKey, intent, keyStatus } from './api.
 import { auditHead } from './api-audit.ts'
 import { base64url, hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { keyCare } from './key-care.ts'
+import { nodeAnswers } from './nodes.ts'
 import { unsignedTx } from './transaction.ts'
 import { MAX_TYPED_DATA_CHARS } from './typed-data.ts'
 
@@ -26,6 +27,7 @@ export const commitKeyResponse = z.strictObject({
   chainCode: hex(32),
   epoch: z.int().min(0),
   receipt: commitReceipt,
+  nodes: nodeAnswers({ receipt: commitReceipt }),
   /** the end of the key's audit chain after this, signed */
   audit: auditHead.optional(),
 })

@@ -36,6 +36,9 @@ export const MAX_JSON_BYTES = 256 * 1024
 /** Calldata of one transaction: EIP-3860 caps init code at 49 152 bytes, and tickets do not carry it, only its digest. */
 export const MAX_CALLDATA_BYTES = 49_152
 
+/** Members of a committee beside a device: parties are 1..32, and the device is one of them. */
+export const MAX_NODES = 31
+
 /** Presignatures in stock per key: GS21's bound degrades with the pool. Source: docs/spec/sign.md. */
 export const MAX_PRESIGNATURES = 64
 

@@ -46,3 +46,8 @@ export function backupKey(backend: Backend, rng: Rng): { readonly dk: Uint8Array
 export function backupHash(sha: Sha2, ciphertext: Uint8Array): Uint8Array {
   return TH(sha, 'pve/hash', ciphertext)
 }
+
+/** What an owner confirms of a committee: the hash of the hashes of its backups, in index order. Source: docs/spec/gateway.md 5.3. */
+export function backupHashOfNodes(sha: Sha2, hashes: readonly Uint8Array[]): Uint8Array {
+  return TH(sha, 'backup/nodes', ...hashes)
+}
