@@ -111,7 +111,7 @@ function areAscending(nodes: unknown): nodes is readonly number[] {
   return nodes.every((one, at) => isNode(one) && (at === 0 || one > (nodes as readonly number[])[at - 1]!))
 }
 
-function isNode(index: unknown): index is number {
+function isNode(index: unknown): boolean {
   return typeof index === 'number' && Number.isInteger(index) && index >= 1 && index <= MAX_NODES
 }
 
