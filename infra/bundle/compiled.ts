@@ -11,7 +11,8 @@ export const compiled = (addons: Target['addons']): Plugin => ({
   setup: (build) => {
     const copied = new Set(Object.entries(addons).flatMap(([name, files]) => files.map((file) => `${name}/${file}`)))
     build.onResolve({ filter: /^\.\.?\// }, async ({ path, kind, importer, resolveDir, pluginData }) => {
-      if (pluginData === RESOLVING || !Object.keys(addons).some((name) => importer.startsWith(packageOf(name)))) return
+      if (pluginData === RESOLVING || !Object.keys(addons).some((name) => importer.startsWith(packageOf(name))))
+        return undefined
       const { path: file } = await build.resolve(path, { kind, importer, resolveDir, pluginData: RESOLVING })
       const name = relative(join(ROOT, 'node_modules'), file).replaceAll(sep, '/')
       return copied.has(name) ? { path: name, external: true } : undefined
