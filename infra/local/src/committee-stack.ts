@@ -38,7 +38,11 @@ export type CommitteeOptions = {
   readonly proxy?: (port: number) => Promise<number>
   /** beside what every node needs */
   readonly env?: Readonly<Record<string, string>>
+  /** makes of a node, by its place, another process than planned */
+  readonly adapt?: (place: number, planned: NodeProcess) => NodeProcess | Promise<NodeProcess>
 }
+
+export type NodeProcess = Pick<ServiceSpec, 'args' | 'env'>
 
 /** What is written down of one node before anything runs. */
 type Plan = {
@@ -53,7 +57,14 @@ type Plan = {
 
 /** Keys, ports and a local KMS for a committee on loopback. Start its nodes one by one. */
 export async function planCommittee(options: CommitteeOptions): Promise<LocalCommittee> {
-  const { directory, bundles, transport = 'tcp', proxy = async (port: number) => port, env = {} } = options
+  const {
+    directory,
+    bundles,
+    transport = 'tcp',
+    proxy = async (port: number) => port,
+    env = {},
+    adapt = asPlanned,
+  } = options
   const logs = join(directory, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o700 })
   const ports = await freePorts(2 * options.nodes)
@@ -78,11 +89,10 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
     ...env,
   }
   const { args } = programOf('sigpair', bundles)
-  const nodes = plans.map((plan) =>
-    nodeOf(plan, {
-      directory,
-      args: [...args, '--mode', 'committee'],
-      env: { ...common, LISTEN: multiaddr(plan.port) },
+  const nodes = await Promise.all(
+    plans.map(async (plan, i) => {
+      const of = { args: [...args, '--mode', 'committee'], env: { ...common, LISTEN: multiaddr(plan.port) } }
+      return nodeOf(plan, directory, await adapt(i + 1, processOf(plan, { directory, ...of })))
     }),
   )
   const stop = async () => {
@@ -92,19 +102,18 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
   return { nodes, caller, logs, stop }
 }
 
-/** How a node's process is started. */
-type Program = Pick<ServiceSpec, 'args' | 'env'> & { readonly directory: string }
+const asPlanned = (_place: number, planned: NodeProcess) => planned
 
 /** Each node has its own. */
 function kmsKeyOf(name: string): string {
   return `projects/local/locations/local/keyRings/tandem/cryptoKeys/${name}`
 }
 
-function nodeOf(plan: Plan, { directory, args, env }: Program): LocalNode {
-  const { name, identityFile, api, node } = plan
-  const apiUrl = `http://127.0.0.1:${api}`
-  const service = serviceOf({
-    name,
+function processOf(
+  { name, identityFile, api }: Plan,
+  { directory, args, env }: NodeProcess & { readonly directory: string },
+): NodeProcess {
+  return {
     args,
     env: {
       ...env,
@@ -113,10 +122,13 @@ function nodeOf(plan: Plan, { directory, args, env }: Program): LocalNode {
       PORT: String(api),
       KMS_KEY: kmsKeyOf(name),
     },
-    logFile: join(directory, 'logs', `${name}.log`),
-    healthUrl: `${apiUrl}/health/ready`,
-  })
-  return { ...service, node, apiUrl }
+  }
+}
+
+function nodeOf({ name, api, node }: Plan, directory: string, process: NodeProcess): LocalNode {
+  const apiUrl = `http://127.0.0.1:${api}`
+  const logFile = join(directory, 'logs', `${name}.log`)
+  return { ...serviceOf({ ...process, name, logFile, healthUrl: `${apiUrl}/health/ready` }), node, apiUrl }
 }
 
 /** Makes the key first, if there is none. */
