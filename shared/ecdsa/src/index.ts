@@ -49,6 +49,7 @@ export {
   SHARE_BYTES,
   type SignatureShare,
   type SigningTarget,
+  signingTarget,
 } from './signing/online.ts'
 export { type OpenPair, openPair } from './pair.ts'
 export { presign } from './signing/presign.ts'

@@ -3,6 +3,7 @@ import { derive, encodePath, type ExtendedKey } from '../derive.ts'
 import type { Backend } from '../math/backend.ts'
 import { concat, equalBytes, split } from '../math/bytes.ts'
 import { H2S } from '../math/hash.ts'
+import { decodePoint } from '../math/points.ts'
 import { decodeScalar, fromBytesBE, q, toBytes32 } from '../math/scalar.ts'
 import type { Presignature } from './presignature.ts'
 
@@ -90,9 +91,8 @@ export function onlineShare(
   const { id, epoch, signers, publicKey } = presignature
   const current = epoch === key.epoch && equalBytes(publicKey, key.publicKey) && signers.join() === key.signers.join()
   if (!current) throw new UsageError('presignature of another key, epoch or signer set') // check S23
-  const { digest, rhoS, rhoD, path } = message
-  if ([digest, rhoS, rhoD].some((bytes) => bytes.length !== 32)) throw new UsageError('not 32 bytes') // check S25
-  const child = derive(backend, key, path)
+  checkMessage(message)
+  const child = derive(backend, key, message.path)
 
   const nonce = presignature.nonce.take()
   const delta = offsetOf(backend, presignature, child.publicKey, message)
@@ -100,6 +100,7 @@ export function onlineShare(
   const [u, v, phi] = [nonce.u, nonce.v, nonce.phi].map(fromBytesBE) as [bigint, bigint, bigint]
   for (const secret of [nonce.u, nonce.v, nonce.phi]) secret.fill(0)
 
+  const { digest, rhoD } = message
   const m = fromBytesBE(digest) % q
   const share = {
     id,
@@ -111,12 +112,38 @@ export function onlineShare(
 }
 
 /**
+ * What shares must add up to, for whoever adds them up and made none.
+ *
+ * @param presignature id, and R before re-randomisation
+ * @throws {UsageError} if the message has no proper form
+ * @throws {ProtocolAbort} BAD_ENCODING for an R that is no point, UNATTRIBUTED if the nonce vanishes (probability 2^−256)
+ *
+ * Source: docs/spec/sign.md, section 2.
+ */
+export function signingTarget(
+  backend: Backend,
+  presignature: Pick<Presignature, 'id' | 'R'>,
+  key: ExtendedKey,
+  message: OnlineMessage,
+): SigningTarget {
+  checkMessage(message)
+  const { publicKey } = derive(backend, key, message.path)
+  if (!decodePoint(backend, presignature.R)) throw new ProtocolAbort('BAD_ENCODING', SHARE_ROUND)
+  const { r, recovery } = rerandomised(backend, presignature.R, offsetOf(backend, presignature, publicKey, message))
+  return { id: presignature.id, digest: message.digest, publicKey, r, recovery }
+}
+
+function checkMessage({ digest, rhoS, rhoD }: OnlineMessage): void {
+  if ([digest, rhoS, rhoD].some((bytes) => bytes.length !== 32)) throw new UsageError('not 32 bytes') // check S25
+}
+
+/**
  * δ. It depends on everything that is signed and on randomness of both sides that came after, so a nonce known in advance
  * is of no use to anybody. Spec: sign, 2.2 and 2.3.
  */
 function offsetOf(
   backend: Backend,
-  { id, R }: Presignature,
+  { id, R }: Pick<Presignature, 'id' | 'R'>,
   child: Uint8Array,
   { digest, path, rhoS, rhoD }: OnlineMessage,
 ): bigint {
