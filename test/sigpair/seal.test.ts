@@ -87,6 +87,23 @@ test('a session asks KMS once per context, and after its end it seals nothing', 
   for (const sealed of batch) expect(await sealer.open(context, sealed)).toEqual(secret())
 })
 
+test('a session opens what was sealed together with one call of KMS, refuses what was moved, and after its end opens nothing', async () => {
+  let calls = 0
+  const unwrap: typeof kms.client.unwrap = async (...args) => {
+    calls++
+    return kms.client.unwrap(...args)
+  }
+  const sealing = sealer.session()
+  const batch = await Promise.all(Array.from({ length: 10 }, async () => sealing.seal(context, secret())))
+  sealing.end()
+  const session = createSealer({ ...kms.client, unwrap }).session()
+  expect(await Promise.all(batch.map((sealed) => session.open(context, sealed)))).toEqual(batch.map(() => secret()))
+  expect(calls).toBe(1)
+  await expect(session.open({ ...context, epoch: 4 }, batch[0]!)).rejects.toMatchObject(refused)
+  session.end()
+  await expect(session.open(context, batch[0]!)).rejects.toThrow('ended')
+})
+
 test('a session that ends while it seals does not seal under an erased key', async () => {
   const session = sealer.session()
   const sealing = session.seal(context, secret())

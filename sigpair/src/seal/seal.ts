@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { UsageError } from '@tandem/rounds'
-import { canonicalJson, utf8 } from '@tandem/wire'
+import { canonicalJson, toHex, utf8 } from '@tandem/wire'
 import { decryptAead, encryptAead, KEY_BYTES } from './aead.ts'
 import type { Kms } from './kms.ts'
 import type { Sealed } from '../records.ts'
@@ -18,7 +18,10 @@ export type Seals = {
   open(context: SealContext, sealed: Sealed): Promise<Uint8Array>
 }
 
-/** Wraps one data key per context and keeps it until `end`, which must be called: a batch costs KMS one call. */
+/**
+ * Wraps one data key per context, unwraps each once, and keeps them until `end`, which must be called: a batch costs KMS one
+ * call each way.
+ */
 export type SealSession = Seals & { readonly end: () => void }
 
 export type Sealer = Seals & { readonly session: () => SealSession }
@@ -32,7 +35,7 @@ type DataKey = { readonly key: Uint8Array; readonly wrappedKey: Uint8Array; read
  */
 export function createSealer(kms: Pick<Kms, 'wrap' | 'unwrap'>): Sealer {
   const open = async (context: SealContext, sealed: Sealed) => {
-    const key = await kms.unwrap(sealed.wrappedKey, sealed.kek, keyAad(context))
+    const key = await knownKey(kms, context, sealed)
     try {
       return decrypt(context, sealed, key)
     } finally {
@@ -47,7 +50,7 @@ export function createSealer(kms: Pick<Kms, 'wrap' | 'unwrap'>): Sealer {
       dataKey.key.fill(0)
     }
   }
-  return { seal, open, session: () => session(kms, open) }
+  return { seal, open, session: () => session(kms) }
 }
 
 /**
@@ -65,37 +68,57 @@ export async function reseal(seals: Seals, sealed: Sealed): Promise<Sealed> {
   }
 }
 
-function session(kms: Pick<Kms, 'wrap' | 'unwrap'>, open: Seals['open']): SealSession {
-  const keys = new Map<string, Promise<DataKey>>()
+function session(kms: Pick<Kms, 'wrap' | 'unwrap'>): SealSession {
+  const fresh = keep<DataKey>()
+  const known = keep<Uint8Array>()
   let ended = false
-  const keyFor = (context: SealContext) => {
-    const name = canonicalJson(context)
-    const key = keys.get(name) ?? freshKey(kms, context)
-    keys.set(name, key)
-    // One failure of KMS must not fail every later record of the dialogue.
-    key.catch(() => keys.delete(name))
+  const alive = <T>(key: T): T => {
+    if (ended) throw new UsageError('this sealing session has ended') // its keys are zero by now
     return key
   }
   return {
-    open,
     async seal(context, plaintext) {
-      const key = await keyFor(context)
-      if (ended) throw new UsageError('this sealing session has ended') // its key is zero by now
-      return encrypt(context, plaintext, key)
+      return encrypt(
+        context,
+        plaintext,
+        alive(await fresh.get(canonicalJson(context), async () => freshKey(kms, context))),
+      )
+    },
+    async open(context, sealed) {
+      const name = canonicalJson([context, sealed.kek, toHex(sealed.wrappedKey)])
+      return decrypt(context, sealed, alive(await known.get(name, async () => knownKey(kms, context, sealed))))
     },
     end() {
       ended = true
-      for (const key of keys.values()) void wipe(key)
-      keys.clear()
+      for (const key of fresh.all()) void wipe(key, (dataKey) => dataKey.key)
+      for (const key of known.all()) void wipe(key, (bytes) => bytes)
     },
   }
 }
 
-async function wipe(key: Promise<DataKey>): Promise<void> {
+/** What was asked for once is not asked for again, unless it failed: one failure of KMS must not fail every later record. */
+function keep<T>() {
+  const keys = new Map<string, Promise<T>>()
+  return {
+    get(name: string, make: () => Promise<T>): Promise<T> {
+      const key = keys.get(name) ?? make()
+      keys.set(name, key)
+      key.catch(() => keys.delete(name))
+      return key
+    },
+    all: () => keys.values(),
+  }
+}
+
+async function wipe<T>(key: Promise<T>, bytesOf: (key: T) => Uint8Array): Promise<void> {
   await key.then(
-    (dataKey) => dataKey.key.fill(0),
+    (made) => bytesOf(made).fill(0),
     () => {},
   )
+}
+
+async function knownKey(kms: Pick<Kms, 'unwrap'>, context: SealContext, { wrappedKey, kek }: Sealed) {
+  return kms.unwrap(wrappedKey, kek, keyAad(context))
 }
 
 async function freshKey(kms: Pick<Kms, 'wrap' | 'unwrap'>, context: SealContext): Promise<DataKey> {

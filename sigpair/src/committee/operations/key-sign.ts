@@ -1,7 +1,6 @@
 import { derive, encodeSignature, sign } from '@tandem/ecdsa'
 import { sessionId as toSessionId } from '@tandem/rounds'
 import { type CommitteeSignature, committeeSignature, fromHex, type SignPayload, toHex, WireError } from '@tandem/wire'
-import { eraseStage } from '../../compute/erase.ts'
 import { digestOf } from '../../sign/digest.ts'
 import type { RequestOf } from '../committee.ts'
 import type { NodeName } from '../network.ts'
@@ -25,7 +24,7 @@ import { chooseQuorum } from './quorum.ts'
 import { keyOf, type ShareRecord } from './records.ts'
 import { answerRequest, claimRequest, readRequest } from './requests.ts'
 import { runIn } from './run-session.ts'
-import { activePeers, indexOf, openSigningKey } from './shares.ts'
+import { activePeers, eraseSigningKey, indexOf, openSigningKey } from './shares.ts'
 
 type Request = RequestOf<'keySign'>
 
@@ -73,7 +72,7 @@ export const keySignPart: Part = {
       await blame(node, session, error, { places: members, current: current.ssid, checked: current.ssid })
       throw error
     } finally {
-      eraseStage({ share: key.share, pairs: [] })
+      eraseSigningKey(key)
     }
   },
 }

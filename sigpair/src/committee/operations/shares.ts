@@ -15,9 +15,10 @@ import { type PartyIndex, partyIndex, sessionId } from '@tandem/rounds'
 import { canonicalJson, type CallerRequest, type CommitteeKey, toHex } from '@tandem/wire'
 import { addr } from 'micro-eth-signer'
 import { sha256 } from '../../crypto/hash.ts'
-import { eraseStage } from '../../compute/erase.ts'
+import { erase, eraseStage } from '../../compute/erase.ts'
 import { pairRefused } from '../../keys/pair-store.ts'
 import type { Sealed } from '../../records.ts'
+import type { Seals } from '../../seal/seal.ts'
 import { pairAt } from '../../stores.ts'
 import type { NodeName } from '../network.ts'
 import { freshPair, markRehearsed, stage } from './keys.ts'
@@ -114,33 +115,79 @@ async function rehearse(
 }
 
 /** Our share in force. The caller overwrites its secret. @throws {WireError} `INVALID_KEY_SHARE` */
-export async function openShare(node: Node, keyId: string, { data, epoch }: ShareRecord): Promise<KeyShare> {
-  const bytes = await node.sealer.open({ purpose: 'share', keyId, epoch }, data)
+export async function openShare(
+  { arithmetic, sealer }: Node,
+  keyId: string,
+  { data, epoch }: ShareRecord,
+  seals: Seals = sealer,
+): Promise<KeyShare> {
+  const bytes = await seals.open({ purpose: 'share', keyId, epoch }, data)
   try {
-    return decodeShare(node.arithmetic.backend, bytes)
+    return decodeShare(arithmetic.backend, bytes)
   } finally {
     bytes.fill(0)
   }
 }
 
-/** With the pairs that these signers need. @throws {WireError} as {@link pairRefused} for one that is not ACTIVE */
+/**
+ * With the pairs that these signers need; the caller overwrites it with {@link eraseSigningKey}.
+ *
+ * @throws {WireError} as {@link pairRefused} for one that is not ACTIVE
+ */
 export async function openSigningKey(
   node: Node,
   keyId: string,
   record: ShareRecord,
   signers: readonly PartyIndex[],
 ): Promise<SigningKey> {
-  const { members } = keyOf(record)
-  const share = await openShare(node, keyId, record)
-  const pairs = new Map<PartyIndex, ReturnType<typeof openPair>>()
-  for (const peer of signers.filter((index) => index !== share.self)) {
-    const doc = await node.store.get(pairAt(pairName(keyId, record.ssid, members[peer - 1]!)))
-    if (doc?.data.status !== 'ACTIVE' || !doc.data.setup) throw pairRefused(doc?.data.status ?? 'STALE')
-    const bytes = await node.sealer.open({ purpose: 'pair', keyId, epoch: record.epoch }, doc.data.setup)
-    pairs.set(peer, openPair(node.arithmetic.backend, decodePair(node.arithmetic.backend, share, bytes)))
-    bytes.fill(0)
+  const sealed = await activePairs(node, keyId, record, signers)
+  // What a run has sealed together is opened together: KMS is asked for two keys, at once, and not for one of each pair.
+  const seals = node.sealer.session()
+  const opening = sealed.map((setup) => seals.open({ purpose: 'pair', keyId, epoch: record.epoch }, setup))
+  const [share, ...setups] = await Promise.allSettled([openShare(node, keyId, record, seals), ...opening])
+  seals.end()
+  try {
+    if (share.status === 'rejected') throw share.reason
+    return { share: share.value, pairs: openPairs(node, share.value, setups) }
+  } catch (cause) {
+    if (share.status === 'fulfilled') erase(share.value.secret)
+    throw cause
+  } finally {
+    erase(...setups.flatMap((setup) => (setup.status === 'fulfilled' ? [setup.value] : [])))
   }
-  return { share, pairs }
+}
+
+async function activePairs(node: Node, keyId: string, record: ShareRecord, signers: readonly PartyIndex[]) {
+  const { members } = keyOf(record)
+  const peers = signers.filter((index) => index !== record.self)
+  const names = peers.map((peer) => pairName(keyId, record.ssid, members[peer - 1]!))
+  const found = await Promise.all(names.map((name) => node.store.get(pairAt(name))))
+  return found.map((doc) => {
+    if (doc?.data.status !== 'ACTIVE' || !doc.data.setup) throw pairRefused(doc?.data.status ?? 'STALE')
+    return doc.data.setup
+  })
+}
+
+function openPairs(
+  { arithmetic: { backend } }: Node,
+  share: KeyShare,
+  setups: readonly PromiseSettledResult<Uint8Array>[],
+) {
+  return new Map(
+    setups.map((setup) => {
+      if (setup.status === 'rejected') throw setup.reason
+      const pair = openPair(backend, decodePair(backend, share, setup.value))
+      return [pair.peer, pair]
+    }),
+  )
+}
+
+/** The share, and the pairs as they were expanded. */
+export function eraseSigningKey({ share, pairs }: SigningKey): void {
+  erase(share.secret)
+  for (const { zeroSeed, alice, bob } of pairs.values()) {
+    erase(zeroSeed, alice.leaves.leaves, alice.leaves.punctured, bob.leaves.leaves)
+  }
 }
 
 /** The members with whom our pair is ACTIVE. */
