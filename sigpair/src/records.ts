@@ -18,7 +18,7 @@ export type Sealed = {
   readonly ciphertext: Uint8Array
 }
 
-/** One epoch of a key, as P2 holds it. */
+/** One epoch of a key, as we hold it: P2 of a pair, or a member beside the device. */
 export type EpochRecord = {
   readonly epoch: number
   /** names the stage this epoch came from; the commit receipt repeats it */
@@ -28,10 +28,22 @@ export type EpochRecord = {
   readonly publicKey: Uint8Array
   readonly publicShares: readonly Uint8Array[]
   readonly chainCode: Uint8Array
-  /** acknowledgements of both parties over conf; the device's is empty until it arrived */
+  /** acknowledgements of all parties over conf; empty until they arrived */
   readonly certificate: readonly Uint8Array[]
+  /** absent in a pair */
+  readonly committee?: CommitteeRecord | undefined
   /** the encoded KeyShare, under the epoch key of its pair and then under KMS. Source: docs/spec/storage.md 2.6 */
   readonly share: Sealed
+}
+
+/** Whose shares an epoch has besides ours. Source: docs/spec/gateway.md 1.1. */
+export type CommitteeRecord = {
+  /** our index, 1…n */
+  readonly self: number
+  /** how many members sign with the device */
+  readonly threshold: number
+  /** Ed25519 of members 1…n and of the device, which is the last party */
+  readonly identities: readonly Uint8Array[]
 }
 
 /** A device, as tickets name it; 0x-hex. */
@@ -64,6 +76,8 @@ export type KeyRecord = ServerKey<EpochRecord> & {
   readonly exports: readonly ExportRecord[]
   /** when Sigpair's share left it for the first time; for ever */
   readonly exportedAt: number | null
+  /** at a member: what put `current` in force, canonical JSON of `Commitment`. Source: docs/spec/gateway.md 4.6 */
+  readonly commitment?: string
 }
 
 /** Who opened a dialogue that stages an epoch. */
@@ -135,8 +149,14 @@ export type SessionRecord = {
     /** canonical JSON; the store takes no list inside a list */
     | { readonly kind: 'typed-data'; readonly json: string }
   readonly digest: Uint8Array
-  /** ρ_S, drawn after digest and path were fixed */
+  /** ρ_S, drawn after digest and path were fixed; at a member its own part of it */
   readonly rhoS: Uint8Array
+  /** at a member: ρ_S of all parts, null until it is fixed. Source: docs/spec/gateway.md 4.4 */
+  readonly settled?: Uint8Array | null
+  /** at a member: its parts of signatures that have left, or may have; none for a presignature it does not hold */
+  readonly released?: readonly ReleasedPart[]
+  /** at a member: an interactive signature may exist, so the session is not given up any more */
+  readonly begun?: true
   /** r ‖ s ‖ recovery id once signed; answered again to every repetition */
   readonly signature: Uint8Array | null
   /** the backend says that the user has proven the second factor for it */
@@ -148,6 +168,16 @@ export type SessionRecord = {
   readonly expiresAt: number
 }
 
+/** What a member has answered of one signature, and answers again. Source: docs/spec/gateway.md 4.5. */
+export type ReleasedPart = {
+  /** of the presignature, 32 bytes */
+  readonly id: Uint8Array
+  readonly signers: readonly number[]
+  readonly nonce: Uint8Array
+  readonly share: Uint8Array
+  readonly epoch: number
+}
+
 /** parties/meta/identity: Ed25519 seed ‖ X25519 scalar, 64 bytes, created by the first instance that starts. */
 export type SealedIdentity = { readonly secrets: Sealed; readonly createdAt: number }
 
@@ -157,11 +187,16 @@ export type IntentRecord = {
   readonly usedAt: number
 }
 
-/** presignatures/pairs/{keyId}:{ssid hex}: everything about the pair that a rollback must not undo. */
+/**
+ * presignatures/pairs/{keyId}:{ssid hex}: everything about the pair that a rollback must not undo. The pair of two members is
+ * named by ssid ‖ identity of the other, and has neither stock nor epoch key nor uses.
+ */
 export type PairRecord = {
   readonly keyId: string
   readonly epoch: number
   readonly ssid: Uint8Array
+  /** index of the other member; absent in the pair with the device */
+  readonly peer?: number
   /** RETIRED: its epoch is dead, and everything secret of it erased */
   readonly status: 'ACTIVE' | 'POISONED' | 'STALE' | 'SUSPENDED' | 'RETIRED'
   /** OT checks begun and passed; see docs/spec/abort.md */
@@ -200,4 +235,6 @@ export type PresignatureRecord = {
   readonly payload: Sealed | null
   /** the session it was consumed for, for the log */
   readonly sessionId: string | null
+  /** who made it, and alone can use it; absent in a pair */
+  readonly signers?: readonly number[]
 }

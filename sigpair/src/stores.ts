@@ -27,6 +27,17 @@ export type Stores = {
 /** Names a pair: a key id (0x-hex, lower case) and the run that set the pair up (32 bytes). */
 export type PairName = { readonly keyId: string; readonly ssid: Uint8Array }
 
+/** The pair of two members in the epoch of `ssid`. `identity`: Ed25519 of the other. */
+export const peerPair = ({ keyId, ssid }: PairName, identity: Uint8Array): PairName => ({
+  keyId,
+  ssid: Uint8Array.of(...ssid, ...identity),
+})
+
+export const isPeerPair = ({ ssid }: PairName): boolean => ssid.length > 32
+
+/** The epoch that a pair is of: the ssid without the name of a peer. */
+export const epochSsid = (ssid: Uint8Array): Uint8Array => ssid.slice(0, 32)
+
 export const PAIRS = 'pairs'
 export const BACKUPS = 'backups'
 export const OPEN_STAGES = 'stages'

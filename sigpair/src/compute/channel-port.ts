@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Channel, Message } from '@tandem/rounds'
+import type { Channel, Message, PartyIndex } from '@tandem/rounds'
 import type { Ending, Entry, FromWorker, ToWorker } from './port-messages.ts'
 
-/** The worker's end of a dialogue: the device on the other side of the main thread, and its stores. */
+/** The worker's end of a dialogue: the peers on the other side of the main thread, and its stores. */
 export type DialoguePort = {
   readonly channel: Channel
   /** Resolves when the entry is durable; rejects if it could not be made so. */
@@ -13,13 +13,19 @@ export type DialoguePort = {
   readonly end: (ending: Ending) => void
 }
 
-type Waiting = { readonly resolve: (message: Message) => void }
+/** What may wait of one sender. The main thread bounds how far ahead a device may be; of a member, the rest is dropped. */
+const MAX_AHEAD = 16
+
+/** What each sender has sent and the run has not asked for. */
+type Senders = {
+  readonly early: Map<PartyIndex, Message[]>
+  readonly waiting: Map<PartyIndex, (message: Message) => void>
+}
 
 export function dialoguePort(port: MessagePort): DialoguePort {
   const cancelled = new AbortController()
-  const early: Message[] = []
+  const senders: Senders = { early: new Map(), waiting: new Map() }
   const requests = new Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>()
-  let receiver: Waiting | undefined
   let lastRequest = 0
   const tell = (message: FromWorker) => port.postMessage(message)
 
@@ -30,28 +36,13 @@ export function dialoguePort(port: MessagePort): DialoguePort {
       requests.delete(said.request)
       if (said.durable) request?.resolve()
       else request?.reject(new Error('not durable'))
-    } else if (receiver) {
-      receiver.resolve(said.message)
-      receiver = undefined
-    } else early.push(said.message) // the main thread bounds how far ahead a device may be
+    } else deliver(senders, said.by, said.message)
   })
   port.on('close', () => {
     cancelled.abort()
     for (const { reject } of requests.values()) reject(new Error('the main thread is gone'))
   })
 
-  const receive = (signal: AbortSignal) =>
-    new Promise<Message>((resolve, reject) => {
-      const giveUp = () => {
-        receiver = undefined
-        reject(new Error('receive was given up'))
-      }
-      const message = early.shift()
-      if (signal.aborted) return giveUp()
-      if (message) return resolve(message)
-      receiver = { resolve }
-      signal.addEventListener('abort', giveUp, { once: true })
-    })
   const record = (entry: Entry) =>
     new Promise<void>((resolve, reject) => {
       const request = ++lastRequest
@@ -61,10 +52,37 @@ export function dialoguePort(port: MessagePort): DialoguePort {
   return {
     channel: {
       send: async (message) => tell({ kind: 'message', message }),
-      receive: (_from, signal) => receive(signal),
+      receive: (from, signal) => receive(senders, from, signal),
     },
     record,
     signal: cancelled.signal,
     end: (ending) => tell({ kind: 'ended', ending }),
   }
+}
+
+function deliver({ early, waiting }: Senders, by: PartyIndex, message: Message): void {
+  const receiver = waiting.get(by)
+  if (receiver) {
+    waiting.delete(by)
+    return receiver(message)
+  }
+  const queue = early.get(by) ?? []
+  if (queue.length < MAX_AHEAD) early.set(by, [...queue, message])
+}
+
+async function receive({ early, waiting }: Senders, from: PartyIndex, signal: AbortSignal): Promise<Message> {
+  return new Promise<Message>((resolve, reject) => {
+    const giveUp = () => {
+      waiting.delete(from)
+      reject(new Error('receive was given up'))
+    }
+    const message = early.get(from)?.shift()
+    if (signal.aborted) return giveUp()
+    if (message) return resolve(message)
+    signal.addEventListener('abort', giveUp, { once: true })
+    waiting.set(from, (next) => {
+      signal.removeEventListener('abort', giveUp)
+      resolve(next)
+    })
+  })
 }

@@ -12,28 +12,29 @@ import {
   presign,
   pveEncrypt,
   refresh,
+  rehearsalQuorums,
   type SigningKey,
+  type SigningSession,
   type StagingDeps,
   sign,
 } from '@tandem/ecdsa'
-import { type JournalEntry, type Protocol, type RunHost, run, type SessionId } from '@tandem/rounds'
+import { type JournalEntry, type Protocol, type RunHost, run, type SessionId, sessionId } from '@tandem/rounds'
 import type { Arithmetic } from './arithmetic.ts'
 import { erase, eraseStage } from './erase.ts'
-import { DEVICE, SIGPAIR } from '../parties.ts'
+import { sha256 } from '../crypto/hash.ts'
+import { PAIR, SIGPAIR } from '../parties.ts'
 import type { Entry, Job, KeyBytes, KeygenJob, PresignJob, RefreshJob, SignJob } from './port-messages.ts'
 
-/** What a computation may do outside: rounds with the device, and making things durable. */
+/** What a computation may do outside: rounds with the device and other members, and making things durable. */
 export type Outside = {
   readonly host: RunHost
   readonly record: (entry: Entry) => Promise<void>
 }
 
-const BOTH = [DEVICE, SIGPAIR] as const
-
 /**
- * Sigpair's side of everything one dialogue computes.
+ * Our side of everything one dialogue computes.
  *
- * @returns keygen and refresh: the acknowledgements of both parties; otherwise nothing
+ * @returns keygen and refresh: the acknowledgements of all parties; otherwise nothing
  * @throws {ProtocolAbort} as the protocols do
  */
 export async function compute(job: Job, arithmetic: Arithmetic, outside: Outside): Promise<readonly Uint8Array[]> {
@@ -45,11 +46,14 @@ export async function compute(job: Job, arithmetic: Arithmetic, outside: Outside
 
 /** Spec: flows 3.3 and 3.4. */
 async function generate(
-  { keyId, identities, identityKey, rehearsal }: KeygenJob,
+  { keyId, identities, identityKey, rehearsal, seat }: KeygenJob,
   arithmetic: Arithmetic,
   outside: Outside,
 ): Promise<readonly Uint8Array[]> {
-  const setup = { keyId, self: SIGPAIR, threshold: 2, identities }
+  const sharing = seat
+    ? { self: seat.self, threshold: seat.threshold + 1, withDevice: true }
+    : { self: SIGPAIR, threshold: PAIR.length }
+  const setup = { keyId, ...sharing, identities }
   const result = await stage(keygen(setup, { ...arithmetic, sign: signerOf(identityKey) }), outside)
   try {
     await rehearse(result, rehearsal, arithmetic, outside)
@@ -96,15 +100,24 @@ async function stage(rounds: Protocol<KeygenResult>, { host }: Outside): Promise
   return run(rounds, { ...host, record })
 }
 
-/** One presignature on what was staged. It is dropped: never stored, and its run's id is spent. */
+/** A presignature by every quorum we are in, on what was staged. All are dropped: never stored, and their ids are spent. */
 async function rehearse(
   { share, pairs }: KeygenResult,
-  sigid: SessionId,
+  ofPair: SessionId,
   arithmetic: Arithmetic,
   { host }: Outside,
 ): Promise<void> {
   const opened = new Map(pairs.map((pair) => [pair.peer, openPair(arithmetic.backend, pair)]))
-  await run(presign({ sigid, signers: BOTH }, { share, pairs: opened }, arithmetic), host)
+  for (const session of rehearsals(share, ofPair)) {
+    await run(presign(session, { share, pairs: opened }, arithmetic), host)
+  }
+}
+
+/** Spec: gateway 3.3, keygen D.5. */
+function rehearsals(share: KeyShare, ofPair: SessionId): SigningSession[] {
+  if (share.withDevice !== true) return [{ sigid: ofPair, signers: PAIR }]
+  const ours = rehearsalQuorums(share).filter((signers) => signers.includes(share.self))
+  return ours.map((signers) => ({ sigid: sessionId(sha256(Uint8Array.of(...share.ssid, ...signers))), signers }))
 }
 
 /** Spec: backup 1. */
@@ -115,34 +128,43 @@ async function backUp(
   { host, record }: Outside,
 ): Promise<void> {
   const { backend, rng } = arithmetic
-  const statement = backupStatement(share, { party: SIGPAIR, purpose: 'recovery', ek })
+  const statement = backupStatement(share, { party: share.self, purpose: 'recovery', ek })
   const bytes = await run(pveEncrypt(backend, statement, share.secret, rng), host)
   await record({ entry: 'backup', bytes })
 }
 
 /** Spec: flows 4.3. Each presignature is in stock before the next run begins. */
-async function stockUp({ key, sigids }: PresignJob, arithmetic: Arithmetic, { host, record }: Outside): Promise<void> {
+async function stockUp(
+  { key, signers, sigids }: PresignJob,
+  arithmetic: Arithmetic,
+  { host, record }: Outside,
+): Promise<void> {
   const opened = openKey(arithmetic, key)
   for (const sigid of sigids) {
-    const presignature = await run(presign({ sigid, signers: BOTH }, opened, arithmetic), host)
+    const presignature = await run(presign({ sigid, signers }, opened, arithmetic), host)
     const bytes = encodePresignature(presignature)
     await record({ entry: 'presignature', id: presignature.id, bytes })
     erase(bytes)
   }
 }
 
-/** Spec: flows 6.2. Sigpair assembles, and stores before it hands out. */
-async function signNow({ key, sigid, message }: SignJob, arithmetic: Arithmetic, { host }: Outside): Promise<void> {
-  const session = { sigid, signers: BOTH, message, assembler: SIGPAIR, range: 'evm' as const }
-  await run(sign(session, openKey(arithmetic, key), arithmetic), host)
+/** Spec: flows 6.2, gateway 2.4. Sigpair assembles, and stores before it hands out; in a committee everybody does. */
+async function signNow(
+  { key, signers, sigid, message }: SignJob,
+  arithmetic: Arithmetic,
+  { host }: Outside,
+): Promise<void> {
+  const opened = openKey(arithmetic, key)
+  const assembler = opened.share.withDevice === true ? ('all' as const) : SIGPAIR
+  await run(sign({ sigid, signers, message, assembler, range: 'evm' }, opened, arithmetic), host)
 }
 
 function openKey({ backend }: Arithmetic, bytes: KeyBytes): SigningKey {
   try {
     const share = decodeShare(backend, bytes.share)
-    const pair = openPair(backend, decodePair(backend, share, bytes.pair))
-    return { share, pairs: new Map([[pair.peer, pair]]) }
+    const pairs = bytes.pairs.map((pair) => openPair(backend, decodePair(backend, share, pair)))
+    return { share, pairs: new Map(pairs.map((pair) => [pair.peer, pair])) }
   } finally {
-    erase(bytes.share, bytes.pair)
+    erase(bytes.share, ...bytes.pairs)
   }
 }

@@ -3,9 +3,9 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Backend } from '@tandem/ecdsa'
 import { ProtocolAbort } from '@tandem/rounds'
 import { Piscina } from 'piscina'
-import type { Completion, Job } from './port-messages.ts'
+import type { Completion, Job, OnlinePart } from './port-messages.ts'
 import type { ShareTasks } from './share-tasks.ts'
-import type { CompleteSignature } from '../sign/sign-session.ts'
+import type { CompleteSignature, ReleasePart } from '../sign/sign-session.ts'
 
 /** Short tasks must find a place however many dialogues wait for silent devices. */
 const SPARE_TASKS = 64
@@ -40,6 +40,8 @@ export type Pool = {
    * @throws {ProtocolAbort} if the device's share is malformed or the sum is no signature
    */
   readonly completeSignature: CompleteSignature
+  /** A member's part of a signature from a consumed presignature. @throws {Error} if the presignature is another one */
+  readonly releasePart: ReleasePart
   readonly shareTasks: ShareTasks
   readonly close: () => Promise<void>
 }
@@ -70,6 +72,8 @@ export function createPool(options: PoolOptions): Pool {
       const { code, round, culprits } = completion.abort
       throw new ProtocolAbort(code, round, culprits)
     },
+    releasePart: (job): Promise<OnlinePart> =>
+      pool.run(job, { name: 'releasePart', transferList: [job.presignature.buffer as ArrayBuffer] }),
     shareTasks: {
       encryptShare: (job) => pool.run(job, { name: 'encryptShare', transferList: [job.share.buffer as ArrayBuffer] }),
       proveShare: (job) => pool.run(job, { name: 'proveShare', transferList: [job.share.buffer as ArrayBuffer] }),
@@ -82,6 +86,6 @@ export function createPool(options: PoolOptions): Pool {
 /** Transferred, not copied: afterwards this thread holds no share. */
 function secretsOf(job: Job): ArrayBuffer[] {
   if (job.op === 'keygen') return []
-  const secrets = job.op === 'refresh' ? [job.share] : [job.key.share, job.key.pair]
+  const secrets = job.op === 'refresh' ? [job.share] : [job.key.share, ...job.key.pairs]
   return secrets.map((bytes) => bytes.buffer as ArrayBuffer)
 }

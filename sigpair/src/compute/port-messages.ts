@@ -7,8 +7,8 @@ import type { AbortCode, JournalEntry, KeyId, Message, PartyIndex, SessionId, Ve
  * MessagePort per dialogue.
  */
 export type ToWorker =
-  /** from the device, authenticated and decoded */
-  | { readonly kind: 'message'; readonly message: Message }
+  /** authenticated and decoded; `by` is who sent it, whatever its header says */
+  | { readonly kind: 'message'; readonly by: PartyIndex; readonly message: Message }
   /** the request of this number is durable, or could not be made so */
   | { readonly kind: 'answer'; readonly request: number; readonly durable: boolean }
   /** nobody wants the result any more */
@@ -30,19 +30,24 @@ export type Entry =
 
 /** What one dialogue computes. */
 export type Job = (KeygenJob | RefreshJob | PresignJob | SignJob) & {
-  /** a device that is silent for longer in one round ends the run */
+  /** whoever is silent for longer in one round ends the run */
   readonly roundMs: number
 }
+
+/** Our place among the nodes beside a device, and how many of them sign with it. */
+export type Seat = { readonly self: PartyIndex; readonly threshold: number }
 
 /** A new key, and one presignature on what was staged, made and forgotten: it proves the setup before anybody relies on it. */
 export type KeygenJob = {
   readonly op: 'keygen'
   readonly keyId: KeyId
-  /** Ed25519 identities in index order */
+  /** Ed25519 identities in index order; the device's is the last where there is a seat */
   readonly identities: readonly Uint8Array[]
+  /** absent in a pair */
+  readonly seat?: Seat | undefined
   /** our own identity's private half; the engine does not show what is in it */
   readonly identityKey: KeyObject
-  /** sigid of the rehearsal */
+  /** sigid of the rehearsal of a pair; the quorums of a committee have theirs from its shares */
   readonly rehearsal: SessionId
 }
 
@@ -54,7 +59,7 @@ export type RefreshJob = {
   /** Ed25519 identities of the new epoch in index order: a restored device brings another */
   readonly identities: readonly Uint8Array[]
   readonly identityKey: KeyObject
-  /** 32 bytes; also the sigid of the rehearsal */
+  /** 32 bytes; also the sigid of the rehearsal of a pair */
   readonly stageId: SessionId
   /** the owner's encryption key, 33 bytes; null where none is enrolled */
   readonly recoveryKey: Uint8Array | null
@@ -63,6 +68,7 @@ export type RefreshJob = {
 export type PresignJob = {
   readonly op: 'presign'
   readonly key: KeyBytes
+  readonly signers: readonly PartyIndex[]
   /** one run each, in this order */
   readonly sigids: readonly SessionId[]
 }
@@ -70,16 +76,20 @@ export type PresignJob = {
 export type SignJob = {
   readonly op: 'sign'
   readonly key: KeyBytes
+  readonly signers: readonly PartyIndex[]
   readonly sigid: SessionId
   readonly message: OnlineMessage
 }
 
-/** Encoded share and pair setup, each alone in its buffer: they are handed over, not copied, and erased when decoded. */
-export type KeyBytes = { readonly share: Uint8Array; readonly pair: Uint8Array }
+/**
+ * Encoded share, and the pair setup with every other signer, each alone in its buffer: they are handed over, not copied, and
+ * erased when decoded.
+ */
+export type KeyBytes = { readonly share: Uint8Array; readonly pairs: readonly Uint8Array[] }
 
 /** How a computation ended. */
 export type Ending =
-  /** keygen and refresh: the acknowledgements of both parties; otherwise empty */
+  /** keygen and refresh: the acknowledgements of all parties; otherwise empty */
   | { readonly status: 'done'; readonly certificate: readonly Uint8Array[] }
   | { readonly status: 'aborted'; readonly abort: AbortFacts }
   /** our own failure, for the log */
@@ -98,3 +108,11 @@ export type Completion =
   /** r ‖ s ‖ recovery id, 65 bytes */
   | { readonly status: 'done'; readonly signature: Uint8Array }
   | { readonly status: 'aborted'; readonly abort: AbortFacts }
+
+/** What a member releases of one signature: nobody learns more from it than the signature says. */
+export type OnlinePart = {
+  /** R of the presignature, 33 bytes */
+  readonly nonce: Uint8Array
+  /** u′ ‖ w, 64 bytes */
+  readonly share: Uint8Array
+}

@@ -12,9 +12,8 @@ import { arithmetic } from './arithmetic.ts'
 import { erase } from './erase.ts'
 import { type HpkeSealed, hpkeSeal } from '../crypto/hpke.ts'
 import { le16, le32, taggedHash } from '../crypto/hash.ts'
-import { SIGPAIR } from '../parties.ts'
 
-/** Short tasks on Sigpair's own share. `share` is its encoding, alone in its buffer; nothing of it is left when they end. */
+/** Short tasks on our own share. `share` is its encoding, alone in its buffer; nothing of it is left when they end. */
 export type ShareTasks = {
   readonly encryptShare: (job: EncryptShareJob) => Promise<Uint8Array>
   readonly proveShare: (job: ProveShareJob) => Promise<Uint8Array>
@@ -30,14 +29,14 @@ export type EncryptShareJob = ShareJob & { readonly ek: Uint8Array }
 export async function encryptShare({ share, ek }: EncryptShareJob): Promise<Uint8Array> {
   const { backend, rng } = arithmetic()
   return withShare(share, async (opened) => {
-    const statement = backupStatement(opened, { party: SIGPAIR, purpose: 'recovery', ek })
+    const statement = backupStatement(opened, { party: opened.self, purpose: 'recovery', ek })
     return runAlone(pveEncrypt(backend, statement, opened.secret, rng), () => setImmediate())
   })
 }
 
 export type ProveShareJob = ShareJob & { readonly why: PossessionPurpose }
 
-/** A proof of x2, 65 bytes. */
+/** A proof of our share, 65 bytes. */
 export async function proveShare({ share, why }: ProveShareJob): Promise<Uint8Array> {
   const { backend, rng } = arithmetic()
   return withShare(share, async (opened) => provePossession(backend, opened, rng, why))
@@ -46,10 +45,10 @@ export async function proveShare({ share, why }: ProveShareJob): Promise<Uint8Ar
 /** `recipient`: the device's X25519 key, 32 bytes. */
 export type SealShareJob = ShareJob & { readonly recipient: Uint8Array }
 
-/** s_2 for one device. Source: docs/spec/flows.md 11.2. */
+/** Our share for one device. Source: docs/spec/flows.md 11.2. */
 export async function sealShare({ share, recipient }: SealShareJob): Promise<HpkeSealed> {
-  return withShare(share, async ({ keyId, epoch, secret }) =>
-    hpkeSeal(recipient, secret, taggedHash('export', keyId, le32(epoch), le16(SIGPAIR))),
+  return withShare(share, async ({ keyId, epoch, self, secret }) =>
+    hpkeSeal(recipient, secret, taggedHash('export', keyId, le32(epoch), le16(self))),
   )
 }
 

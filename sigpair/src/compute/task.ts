@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads'
-import type { Message } from '@tandem/rounds'
+import type { Message, PartyIndex } from '@tandem/rounds'
 import type { Pool } from './pool.ts'
 import type { Ending, Entry, FromWorker, Job, ToWorker } from './port-messages.ts'
 
@@ -12,9 +12,10 @@ export type TaskHost = {
 
 /** One dialogue's computation, running in a worker. */
 export type Task = {
-  readonly deliver: (message: Message) => void
-  /** messages sent so far: how far the rounds have come */
-  readonly sent: () => number
+  /** `by`: who sent it */
+  readonly deliver: (by: PartyIndex, message: Message) => void
+  /** messages sent to this party so far: how far the rounds have come */
+  readonly sent: (to: PartyIndex) => number
   readonly cancel: () => void
   /** How it ended. @throws what `record` threw, if that is what ended it */
   readonly ending: Promise<Exclude<Ending, { status: 'failed' }>>
@@ -23,7 +24,7 @@ export type Task = {
 export function startTask(pool: Pool, job: Job, host: TaskHost): Task {
   const { port1: port, port2 } = new MessageChannel()
   const tell = (message: ToWorker) => port.postMessage(message)
-  let sent = 0
+  const sent = new Map<PartyIndex, number>()
   let refusal: { readonly cause: unknown } | undefined
 
   const record = async (request: number, entry: Entry) => {
@@ -40,7 +41,7 @@ export function startTask(pool: Pool, job: Job, host: TaskHost): Task {
       if (said.kind === 'request') void record(said.request, said.entry)
       else if (said.kind === 'ended') resolve(said.ending)
       else {
-        sent++
+        sent.set(said.message.to, (sent.get(said.message.to) ?? 0) + 1)
         host.send(said.message)
       }
     })
@@ -57,8 +58,8 @@ export function startTask(pool: Pool, job: Job, host: TaskHost): Task {
     }
   }
   return {
-    deliver: (message) => tell({ kind: 'message', message }),
-    sent: () => sent,
+    deliver: (by, message) => tell({ kind: 'message', by, message }),
+    sent: (to) => sent.get(to) ?? 0,
     cancel: () => tell({ kind: 'cancel' }),
     ending: finish(),
   }

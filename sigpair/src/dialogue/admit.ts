@@ -11,6 +11,7 @@ import {
   WireError,
 } from '@tandem/wire'
 import { sameBytes } from '../crypto/hash.ts'
+import { type Member, requireCommittee } from '../member/member.ts'
 
 /** A device that may do one thing once: what its ticket allows and what it says it wants. */
 export type Admitted = { readonly ticket: TicketClaims; readonly hello: Hello }
@@ -22,6 +23,8 @@ export type AdmitDeps = {
   readonly trust: TrustedKeys
   /** ms since 1970 */
   readonly now: () => number
+  /** absent in a pair */
+  readonly member?: Member | undefined
 }
 
 /**
@@ -40,6 +43,7 @@ export async function admit(deps: AdmitDeps, device: Accepted, operation: Ticket
     sameBytes(fromHex(ticket.cnf.exchange), device.deviceStatic)
   if (!holder) throw new WireError('TICKET_INVALID', 'for another device')
   const said = readHello(device.hello, operation)
+  requireCommittee(deps.member, said)
   if (!(await spendToken(deps.parties, ticket))) throw new WireError('TICKET_INVALID', 'used before')
   return { ticket, hello: said }
 }

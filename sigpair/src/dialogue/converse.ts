@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Message } from '@tandem/rounds'
 import type { Log } from '@tandem/service'
 import { WireError } from '@tandem/wire'
 import type { Link } from './link.ts'
@@ -6,8 +7,12 @@ import type { Operation } from './operation.ts'
 import type { Pool } from '../compute/pool.ts'
 import type { AbortFacts, Entry, Job } from '../compute/port-messages.ts'
 import { startTask, type Task } from '../compute/task.ts'
+import type { PeerSession } from '../member/rounds.ts'
 
 export type Computing = { readonly pool: Pool; readonly log: Log }
+
+/** Everybody a computation talks with: the device, and the other members where there are any. */
+export type Company = { readonly device: Link; readonly peers?: PeerSession | undefined }
 
 /** A device that keeps to the rounds has sent one message more than it was sent; one more may be in the air. */
 const MAX_AHEAD = 2
@@ -17,24 +22,28 @@ const ATTEMPTS = 3
 const PAUSE_MS = 200
 
 /**
- * The rounds of an operation, and the final acknowledgement in both directions.
+ * The rounds of an operation, and the final acknowledgement in both directions. A party is a party: they differ in the
+ * channel.
  *
  * @param deadline aborted when the dialogue has taken too long
  * @throws {WireError} `PROTOCOL_ABORTED` for every failed check, after its consequences are durable;
- *         `MPC_SIGNING_FAILED` naming the round in which the device was silent; `FRAME_INVALID`, `FRAME_TOO_LARGE`
+ *         `MPC_SIGNING_FAILED` naming the round in which somebody was silent; `FRAME_INVALID`, `FRAME_TOO_LARGE`;
+ *         `UNAVAILABLE` for a member that cannot be reached
  * @throws {SocketLost} when the device has left
  */
 export async function converse(
   { pool, log }: Computing,
-  device: Link,
+  company: Company,
   operation: Operation,
   deadline: AbortSignal,
 ): Promise<void> {
+  const { device, peers } = company
   try {
     const job = typeof operation.job === 'function' ? operation.job(await opened(device, deadline)) : operation.job
-    await compute({ pool, log }, device, { ...operation, job }, deadline)
+    await compute({ pool, log }, company, { ...operation, job }, deadline)
   } finally {
     device.end()
+    peers?.end()
   }
 }
 
@@ -47,7 +56,7 @@ async function opened(device: Link, deadline: AbortSignal): Promise<Uint8Array> 
 
 async function compute(
   { pool, log }: Computing,
-  device: Link,
+  { device, peers }: Company,
   operation: Operation & { readonly job: Job },
   deadline: AbortSignal,
 ): Promise<void> {
@@ -55,10 +64,12 @@ async function compute(
     await operation.record(entry)
     if (entry.entry === 'backup') device.sayBackup(entry.bytes)
   }
-  const task = startTask(pool, operation.job, { send: device.send, record })
-  const stored = hearOut(device, task)
-  // A device that misbehaves or leaves ends the computation; what it did is thrown below.
+  const reach = reachOut({ device, peers })
+  const task = startTask(pool, operation.job, { send: reach.send, record })
+  const stored = Promise.race([hearOut(device, task), reach.lost])
+  // A device that misbehaves or leaves, or a member that is gone, ends the computation; what it was is thrown below.
   stored.catch(task.cancel)
+  peers?.hear(task.deliver)
   deadline.addEventListener('abort', task.cancel, { once: true })
   if (deadline.aborted) task.cancel()
   try {
@@ -76,14 +87,28 @@ async function compute(
   }
 }
 
+/** Sends each message where it belongs. `lost` rejects when a member cannot be reached. */
+function reachOut({ device, peers }: Company) {
+  let lose: (cause: unknown) => void = () => {}
+  const lost = new Promise<never>((_, reject) => {
+    lose = reject
+  })
+  lost.catch(() => {})
+  const send = (message: Message) => {
+    if (message.to === device.device || !peers) device.send(message)
+    else peers.send(message).catch(lose)
+  }
+  return { send, lost }
+}
+
 /** Hands the device's messages to the computation until the device says that it has stored its result. */
 async function hearOut(device: Link, task: Task): Promise<void> {
   for (let heard = 1; ; heard++) {
     const frame = await device.hear()
     if (frame.said === 'stored') return
     if (frame.said === 'share') throw new WireError('FRAME_INVALID', 'out of turn')
-    if (heard > task.sent() + MAX_AHEAD) throw new WireError('FRAME_INVALID', 'out of turn')
-    task.deliver(frame.message)
+    if (heard > task.sent(device.device) + MAX_AHEAD) throw new WireError('FRAME_INVALID', 'out of turn')
+    task.deliver(device.device, frame.message)
   }
 }
 

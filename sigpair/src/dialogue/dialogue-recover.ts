@@ -20,5 +20,5 @@ export const openRecover: Open = async (deps, { ticket, hello }) => {
   const { reason, restoreId } = requireRestore(key, hello.restoreId, device, stores.now())
   requireProof(arithmetic().backend, { key, current }, device, hello.proof)
   const share = reason === 'server-lost' ? 'from the device' : await openShare(stores, key.keyId, current)
-  return openNewEpoch(deps, { key, current, device, restoreId }, share)
+  return openNewEpoch(deps, { key, current, device, restoreId }, share, hello)
 }

@@ -1,6 +1,6 @@
 import { encodeShare, hideSecrets, shareHolds } from '@tandem/ecdsa'
 import { keyId as asKeyId, sessionId } from '@tandem/rounds'
-import { fromHex, toHex, WireError } from '@tandem/wire'
+import { fromHex, type Hello, toHex, WireError } from '@tandem/wire'
 import { arithmetic } from '../compute/arithmetic.ts'
 import { erase } from '../compute/erase.ts'
 import type { AbortFacts, RefreshJob } from '../compute/port-messages.ts'
@@ -10,10 +10,13 @@ import { poison, strike } from '../keys/pair-store.ts'
 import { beginEpoch, type BegunEpoch, type NewEpoch, refreshable } from '../keys/stage-begin.ts'
 import { abortOpened } from '../keys/stage-fate.ts'
 import { backUpStaged, completeStage, type StageName } from '../keys/stage-store.ts'
+import { type PairOf, pairsOf } from '../keys/peer-pairs.ts'
+import { requireSameMembers, stageIdIn } from '../member/member.ts'
+import { identitiesWith } from './dialogue-keygen.ts'
 import type { Open, Operation, OperationDeps } from './operation.ts'
 import { SIGPAIR } from '../parties.ts'
 import type { KeyRecord } from '../records.ts'
-import { isDecided, recordStage } from './staging.ts'
+import { blamedFor, isDecided, recordStage } from './staging.ts'
 
 /**
  * New shares of a key, staged beside the old ones, which go on working until the commit, another call's. Open in every status
@@ -21,11 +24,11 @@ import { isDecided, recordStage } from './staging.ts'
  *
  * Source: docs/spec/flows.md, section 9.
  */
-export const openRefresh: Open = async (deps, { ticket }) => {
+export const openRefresh: Open = async (deps, { ticket, hello }) => {
   const { keyId, epoch, sub: owner, cnf: device } = ticket
   const { key, current } = await refreshable(deps.stores, { keyId, epoch, owner })
   const share = await openShare(deps.stores, key.keyId, current)
-  return openNewEpoch(deps, { key, current, device, restoreId: null }, share)
+  return openNewEpoch(deps, { key, current, device, restoreId: null }, share, hello)
 }
 
 /**
@@ -39,10 +42,13 @@ export async function openNewEpoch(
   deps: OperationDeps,
   asked: NewEpoch,
   share: Uint8Array | 'from the device',
+  hello: Hello,
 ): Promise<Operation> {
   const held = typeof share === 'string' ? [] : [share]
+  const { member } = deps
   try {
-    const begun = await beginEpoch(deps.stores, deps.rng, asked)
+    if (member) requireSameMembers(member, asked.current)
+    const begun = await beginEpoch(deps.stores, member ? () => stageIdIn(hello) : deps.rng, asked)
     const jobFor = (bytes: Uint8Array) => jobOf(deps, asked, begun, bytes)
     return {
       ...staging(deps, asked, begun),
@@ -56,15 +62,16 @@ export async function openNewEpoch(
 }
 
 function jobOf(
-  { identity, roundMs }: OperationDeps,
+  deps: OperationDeps,
   { device }: NewEpoch,
   { stageId, recoveryKey }: BegunEpoch,
   share: Uint8Array,
 ): RefreshJob & { readonly roundMs: number } {
+  const { identity, roundMs } = deps
   return {
     op: 'refresh',
     share,
-    identities: [fromHex(device.identity), identity.identity.publicKey],
+    identities: identitiesWith(deps, fromHex(device.identity)),
     identityKey: identity.identity.key,
     stageId: sessionId(stageId),
     recoveryKey: recoveryKey === null ? null : fromHex(recoveryKey),
@@ -81,7 +88,7 @@ function staging(
   const { stores } = deps
   const { keyId } = asked.key
   const name = { keyId, stageId, epoch: asked.current.epoch + 1 }
-  const { record, ssid } = recordStage(stores, keyId, stageId)
+  const { record, pairOf } = recordStage(stores, keyId, stageId)
   return {
     answer: { stageId: toHex(stageId), ...(recoveryKey === null ? {} : { recoveryKey }) },
     record: async (entry) => {
@@ -92,26 +99,28 @@ function staging(
       await completeStage(stores, name, certificate)
       return {}
     },
-    aborted: async (abort) => settle(deps, asked, { name, staged: ssid(), abort }),
+    aborted: async (abort) => settle(deps, asked, { name, staged: pairOf(), abort }),
   }
 }
 
 type Aborted = {
   readonly name: StageName
-  /** ssid of the staged epoch, if it was stored */
-  readonly staged: Uint8Array | undefined
+  /** of the staged epoch, if it was stored */
+  readonly staged: PairOf | undefined
   readonly abort: AbortFacts
 }
 
 /** A cheat in a refresh touches no secret in force, and counts there all the same: last, for it is not repeatable. */
 async function settle(
-  { stores }: OperationDeps,
-  { key: { keyId }, current: { ssid } }: NewEpoch,
+  deps: OperationDeps,
+  { key: { keyId }, current }: NewEpoch,
   { name, staged, abort }: Aborted,
 ): Promise<void> {
-  if (abort.verdict === 'ban' && staged) await poison(stores, { keyId, ssid: staged })
+  const { stores } = deps
+  const blamed = blamedFor(deps, abort)
+  if (abort.verdict === 'ban' && staged) for (const one of blamed) await poison(stores, staged(one))
   if (isDecided(abort)) await abortOpened(stores, name, { reason: 'a check failed' })
-  if (abort.verdict !== 'retry') await strike(stores, { keyId, ssid })
+  if (abort.verdict !== 'retry') for (const one of blamed) await strike(stores, pairsOf(keyId, current)(one))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
 import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
-import { admit } from './admit.ts'
+import { type Admitted, admit } from './admit.ts'
 import { type Attempt, auditDenied } from '../audit/audit-denied.ts'
 import { talk, watched } from '../audit/audit-dialogue.ts'
 import { type DeviceSocket, SocketLost } from './channel-ws.ts'
@@ -12,6 +12,8 @@ import { openRecover } from './dialogue-recover.ts'
 import { openRefresh } from './dialogue-refresh.ts'
 import { openSign } from './dialogue-sign.ts'
 import { link } from './link.ts'
+import { type Member, othersOf, requireCommittee, signersIn } from '../member/member.ts'
+import type { PeerSession } from '../member/rounds.ts'
 import type { Open, Operation, OperationDeps } from './operation.ts'
 import { openssl } from '../crypto/x25519.ts'
 
@@ -85,7 +87,7 @@ async function serve(
   name: TicketOperation,
   { admitted, deadline }: Moments,
 ): Promise<void> {
-  const { stores, identity, rng, trust } = deps
+  const { stores, identity, rng, trust, member } = deps
   const message1 = await inTime(socket.next(), deps.deadlines.handshakeMs)
   const { privateKey: secretKey, publicKey } = identity.exchange
   const device = acceptHandshake({
@@ -96,21 +98,37 @@ async function serve(
     dh: openssl,
   })
   let operation: Operation | undefined
+  let peers: PeerSession | undefined
   try {
-    const admission = await admit({ parties: stores.parties, now: stores.now, trust }, device, name)
+    const admission = await admit({ parties: stores.parties, now: stores.now, trust, member }, device, name)
     admitted(admission.ticket.keyId)
     const { keyId, sub: owner } = admission.ticket
     const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
-    const open = async () => OPERATIONS[name](deps, admission)
+    const open = async () => {
+      peers = openPeers(member, admission)
+      return OPERATIONS[name](deps, admission)
+    }
     operation = watched(stores, attempt, await auditDenied(stores, attempt, open))
     const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
     const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
     socket.send(message2)
-    await talk(stores, attempt, converse(deps, link(socket, channel), operation, deadline))
+    const company = { device: link(socket, channel, member), peers }
+    await talk(stores, attempt, converse(deps, company, operation, deadline))
   } finally {
     device.refuse()
+    peers?.end()
     operation?.end()
   }
+}
+
+/** The members' side of the dialogue, by the name the device gave it. Nothing in a pair. */
+function openPeers(member: Member | undefined, { hello }: Admitted): PeerSession | undefined {
+  const committee = requireCommittee(member, hello)
+  if (!member || !committee) return undefined
+  const isQuorum = hello.op === 'presign' || hello.op === 'sign'
+  const signers = isQuorum ? signersIn(member, hello) : undefined
+  const taking = othersOf(member).filter((one) => signers?.includes(one) !== false)
+  return member.rounds.open(committee.session, taking)
 }
 
 /** @throws {WireError} `MPC_SIGNING_FAILED`: the handshake counts as round 0 */

@@ -1,4 +1,4 @@
-import { type Message, partyIndex, sessionId } from '@tandem/rounds'
+import { type Message, type PartyIndex, partyIndex, sessionId } from '@tandem/rounds'
 import {
   CONTROL,
   canonicalJson,
@@ -11,7 +11,7 @@ import {
   WireError,
 } from '@tandem/wire'
 import type { DeviceSocket } from './channel-ws.ts'
-import { DEVICE, SIGPAIR } from '../parties.ts'
+import { DEVICE, type Places, SIGPAIR } from '../parties.ts'
 
 /** What a device says once both sides know each other. */
 export type Heard =
@@ -23,6 +23,8 @@ export type Heard =
 
 /** An established dialogue: sealed frames over one socket. */
 export type Link = {
+  /** the device's index */
+  readonly device: PartyIndex
   /**
    * The device's next frame.
    *
@@ -42,7 +44,9 @@ export type Link = {
 
 const NO_RUN = new Uint8Array(32)
 
-export function link(socket: DeviceSocket, channel: SecureChannel): Link {
+const IN_A_PAIR: Places = { self: SIGPAIR, device: DEVICE }
+
+export function link(socket: DeviceSocket, channel: SecureChannel, { self, device }: Places = IN_A_PAIR): Link {
   let broken = false
   const sendFrame = (frame: Frame) => {
     if (!broken) socket.send(channel.seal(encodeFrame(frame)))
@@ -59,8 +63,9 @@ export function link(socket: DeviceSocket, channel: SecureChannel): Link {
     }
   }
   const say = (round: number, body: Uint8Array) =>
-    sendFrame({ protocol: 'control', round, from: SIGPAIR, to: DEVICE, sid: NO_RUN, epoch: 0, body })
+    sendFrame({ protocol: 'control', round, from: self, to: device, sid: NO_RUN, epoch: 0, body })
   return {
+    device,
     hear,
     send: sendFrame,
     sayBackup: (ciphertext) => say(CONTROL.backup, ciphertext),

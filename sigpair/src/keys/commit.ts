@@ -2,11 +2,12 @@ import { verifyPossession, type Backend } from '@tandem/ecdsa'
 import { keyId, sessionId } from '@tandem/rounds'
 import { type CommitKeyRequest, type CommitKeyResponse, fromHex, toHex, WireError } from '@tandem/wire'
 import { sameBytes } from '../crypto/hash.ts'
-import { verifyIntent } from './intent.ts'
+import { commitmentIn } from './commitment.ts'
+import { type Late, verifyIntent } from './intent.ts'
 import { commitStage } from './key-store.ts'
 import { readKey } from './key-status.ts'
 import { commitReceipt, type ReceiptDeps } from './stage-fate.ts'
-import { DEVICE } from '../parties.ts'
+import { placesOf } from '../parties.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
 import type { Stores } from '../stores.ts'
 
@@ -15,6 +16,7 @@ export type CommitDeps = ReceiptDeps
 /**
  * Puts a generated key in force for its owner. Repeatable: the same commit gets the same receipt, for ever.
  *
+ * @param late other members have it in force: the caller knows
  * @throws {WireError} `NOT_FOUND` for another owner's key, `KEY_PENDING` before the generation is complete,
  *         `VALIDATION_FAILED` unless `clientShare` is the device's side of this key, `FORBIDDEN` for a bad intent,
  *         `KEY_FROZEN`, `KEY_DELETED`
@@ -25,13 +27,16 @@ export async function commitKey(
   stores: Stores,
   { backend, identity }: CommitDeps,
   owner: string,
-  { body, intent }: CommitKeyRequest,
+  request: CommitKeyRequest,
+  late?: Late,
 ): Promise<CommitKeyResponse> {
+  const { body, intent } = request
   const { key, epoch } = await committing(stores, body.clientShare.keyId, owner)
   verifyClientShare(backend, key, epoch, body.clientShare)
   verifyIntent(intent, { op: 'keygen', keyId: key.keyId, epoch: epoch.epoch, body, device: key.device.identity })
 
-  const current = await commitStage(stores, { keyId: key.keyId, stageId: epoch.stageId, intent })
+  const kept = commitmentIn(epoch, { op: 'keygen', request })
+  const current = await commitStage(stores, { keyId: key.keyId, stageId: epoch.stageId, intent, late, ...kept })
   const { publicKey, chainCode } = current
   return {
     keyId: key.keyId,
@@ -58,10 +63,11 @@ async function committing(stores: Stores, id: string, owner: string) {
 function verifyClientShare(
   backend: Backend,
   key: KeyRecord,
-  { ssid, epoch, publicKey, publicShares }: EpochRecord,
+  staged: EpochRecord,
   client: CommitKeyRequest['body']['clientShare'],
 ): void {
-  const publicShare = publicShares[DEVICE - 1] ?? new Uint8Array()
+  const { ssid, epoch, publicKey, publicShares } = staged
+  const publicShare = publicShares[placesOf(staged).device - 1] ?? new Uint8Array()
   if (!sameBytes(fromHex(client.publicKey), publicKey)) throw refused('publicKey: not the key that was generated')
   if (!sameBytes(fromHex(client.share), publicShare)) throw refused('share: not the public share point X1')
   const claim = { keyId: keyId(fromHex(key.keyId)), ssid: sessionId(ssid), epoch, publicShare }

@@ -6,7 +6,7 @@ import { readEventCursor, writeEvent } from '../events/events.ts'
 import { readIntent, spendIntent } from './intent.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import type { KeyRecord, PairRecord } from '../records.ts'
-import { keyAt, openStageAt, PAIRS, retirementAt, type Stores } from '../stores.ts'
+import { epochSsid, keyAt, openStageAt, PAIRS, retirementAt, type Stores } from '../stores.ts'
 
 type DeleteAsked = KeyDeleteRequest & { readonly keyId: string; readonly owner: string }
 
@@ -64,7 +64,8 @@ async function bury(
 /** Also of epochs that the key's record, restored from a copy, does not know. */
 async function livingPairs({ presignatures }: Stores, keyId: string): Promise<Epoch[]> {
   const { docs } = await presignatures.list<PairRecord>(PAIRS, { prefix: `${keyId}:`, limit: PAGE })
-  return docs.filter(({ data }) => data.status !== 'RETIRED').map(({ data }) => data)
+  const living = docs.filter(({ data }) => data.status !== 'RETIRED')
+  return living.map(({ data: { epoch, ssid } }) => ({ epoch, ssid: epochSsid(ssid) }))
 }
 
 /** Each once, and none that waits for its erasure already. */

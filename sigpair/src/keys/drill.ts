@@ -3,7 +3,7 @@ import { keyInForce } from './amend.ts'
 import { writeAudit } from '../audit/audit.ts'
 import type { ShareTasks } from '../compute/share-tasks.ts'
 import { openShare } from './epoch-key.ts'
-import { SIGPAIR } from '../parties.ts'
+import { placesOf } from '../parties.ts'
 import type { Stores } from '../stores.ts'
 
 /**
@@ -24,5 +24,9 @@ export async function drill(
   const share = await openShare(stores, key.keyId, current)
   const proof = await tasks.proveShare({ share, why: { purpose: 'drill', challenge: fromHex(challenge) } })
   await writeAudit(stores, key.keyId, { method: 'key.drill', owner, metadata: { epoch } })
-  return { epoch, publicShare: toHex(publicShares[SIGPAIR - 1] ?? new Uint8Array()), proof: toHex(proof) }
+  return {
+    epoch,
+    publicShare: toHex(publicShares[placesOf(current).self - 1] ?? new Uint8Array()),
+    proof: toHex(proof),
+  }
 }

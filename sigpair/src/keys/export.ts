@@ -14,7 +14,7 @@ import { requireExchangeKey } from '../crypto/hpke.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { openShare } from './epoch-key.ts'
 import { namedBy } from './named-by.ts'
-import { SIGPAIR } from '../parties.ts'
+import { placesOf } from '../parties.ts'
 import type { ExportRecord, KeyRecord } from '../records.ts'
 import type { Stores } from '../stores.ts'
 
@@ -89,7 +89,7 @@ export async function confirmExport(
       event: { type: 'key.exported', status: found.status },
     }
   })
-  const publicShare = toHex(current.publicShares[SIGPAIR - 1] ?? new Uint8Array())
+  const publicShare = toHex(current.publicShares[placesOf(current).self - 1] ?? new Uint8Array())
   return { epoch: current.epoch, publicShare, enc: toHex(enc), ciphertext: toHex(ciphertext) }
 }
 

@@ -36,6 +36,12 @@ export function verifyIntent(intent: Intent, { op, keyId, epoch, body, device }:
   if (!signed) throw refused('signature')
 }
 
+/**
+ * t other members have it in force already: then neither the age of the intent nor that of the stage says anything. Source:
+ * docs/spec/gateway.md 4.6.
+ */
+export type Late = 'in force elsewhere'
+
 /** An intent as its transaction found it. */
 export type UnspentIntent = { readonly intent: Intent; readonly spent: Doc<IntentRecord> | undefined }
 
@@ -47,10 +53,12 @@ export async function readIntent(tx: Transaction, intent: Intent): Promise<Unspe
 /**
  * Spends a verified intent in the transaction of the commit it allows.
  *
- * @param now ms since 1970
+ * @param now  ms since 1970
+ * @param late it was spent elsewhere: nothing is left to spend here
  * @throws {WireError} `FORBIDDEN` for one that is spent, past, or more than ten minutes ahead
  */
-export function spendIntent(tx: Transaction, { intent, spent }: UnspentIntent, now: number): void {
+export function spendIntent(tx: Transaction, { intent, spent }: UnspentIntent, now: number, late?: Late): void {
+  if (late) return
   if (spent) throw refused('nonce')
   const seconds = now / 1000
   if (intent.expiry <= seconds || intent.expiry > seconds + MAX_AHEAD_SECONDS) throw refused('expiry')

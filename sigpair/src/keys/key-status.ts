@@ -1,7 +1,11 @@
+import type { PartyIndex } from '@tandem/rounds'
 import { type KeyStatus, WireError } from '@tandem/wire'
+import type { KeyBytes } from '../compute/port-messages.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { openShareWith } from './epoch-key.ts'
 import { markStale, pairRefused, raiseUses } from './pair-store.ts'
+import { openPeerPairs, type PairOf, pairsOf, peersIn } from './peer-pairs.ts'
+import { PAIR } from '../parties.ts'
 import type { EpochRecord, KeyRecord, PairRecord } from '../records.ts'
 import type { PairInEpoch } from './presignature-store.ts'
 import { keyAt, type PairName, pairAt, type Stores } from '../stores.ts'
@@ -98,29 +102,35 @@ function refusal(status: Exclude<KeyStatus, 'READY'>): WireError {
 }
 
 export type LoadedKey = ReadyKey & {
-  /** canonical encodings; the caller erases them */
-  readonly shareBytes: Uint8Array
-  readonly pairBytes: Uint8Array
+  readonly pairOf: PairOf
+  /** canonical encodings, the share's and of the pair with every other signer; the caller erases them */
+  readonly bytes: KeyBytes
 }
 
 /**
  * Opens a key for a dialogue and notes on its pair how far its record has come. Which device the dialogue is held with is
  * the caller's question.
  *
- * @throws {WireError} as {@link readyKey}; `EPOCH_MISMATCH`, `INVALID_KEY_SHARE` for a sealed value that does not open
+ * @throws {WireError} as {@link readyKey}; `EPOCH_MISMATCH`, `INVALID_KEY_SHARE` for a sealed value that does not open;
+ *         `UNAVAILABLE` for a member our pair with whom is not ACTIVE
  */
 export async function loadForSigning(
   stores: Stores,
   { keyId, epoch, owner }: { readonly keyId: string; readonly epoch: number; readonly owner: string },
+  signers: readonly PartyIndex[] = PAIR,
 ): Promise<LoadedKey> {
   const { key, pair, current } = await usable(stores, keyId, owner)
   if (current.epoch !== epoch) throw new WireError('EPOCH_MISMATCH')
   if (pair.uses < key.uses) await raiseUses(stores, nameOf(pair), key.uses)
 
   if (!pair.setup) throw new WireError('INVALID_KEY_SHARE')
-  const [shareBytes, pairBytes] = await Promise.all([
+  const pairOf = pairsOf(key.keyId, current)
+  const others = peersIn(current).filter((peer) => signers.includes(peer))
+  const [share, setup, peers] = await Promise.all([
     openShareWith(stores, key.keyId, current, pair),
     stores.sealer.open({ purpose: 'pair', keyId: key.keyId, epoch }, pair.setup),
+    openPeerPairs(stores, { keyId: key.keyId, epoch, pairOf }, others),
   ])
-  return { key, current, pair: { keyId: key.keyId, ssid: pair.ssid, epoch: pair.epoch }, shareBytes, pairBytes }
+  const name = { keyId: key.keyId, ssid: pair.ssid, epoch: pair.epoch }
+  return { key, current, pair: name, pairOf, bytes: { share, pairs: [setup, ...peers] } }
 }

@@ -4,8 +4,10 @@ import { isStoreError } from '@tandem/store'
 import { type Intent, limits, toHex, WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
 import { readEventCursor, writeEvent } from '../events/events.ts'
-import { readIntent, spendIntent } from './intent.ts'
+import type { Kept } from './commitment.ts'
+import { type Late, readIntent, spendIntent } from './intent.ts'
 import { keepPair, raiseUses } from './pair-store.ts'
+import { peerPairsOf } from './peer-pairs.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
 import { keyAt, type Stores } from '../stores.ts'
@@ -74,6 +76,13 @@ export async function failKeygen(stores: Stores, keyId: string): Promise<void> {
   await finishRetirements(stores, keyId)
 }
 
+type FirstCommit = Kept & {
+  readonly keyId: string
+  readonly stageId: Uint8Array
+  readonly intent: Intent
+  readonly late?: Late | undefined
+}
+
 /**
  * Puts a generated key in force. Repeatable: a key whose current epoch came from this stage is answered unchanged.
  *
@@ -85,7 +94,7 @@ export async function failKeygen(stores: Stores, keyId: string): Promise<void> {
  */
 export async function commitStage(
   stores: Stores,
-  { keyId, stageId, intent }: { readonly keyId: string; readonly stageId: Uint8Array; readonly intent: Intent },
+  { keyId, stageId, intent, late, ...kept }: FirstCommit,
 ): Promise<EpochRecord> {
   await keepStagedPair(stores, keyId, stageId)
   const { current, uses } = await audited(stores, keyId, async (tx, note) => {
@@ -97,10 +106,10 @@ export async function commitStage(
     if (answer !== 'committed' || !key.current) throw uncommittable(doc.data)
     if (doc.data.current) return { current: key.current, uses: doc.data.uses }
 
-    spendIntent(tx, unspent, stores.now())
+    spendIntent(tx, unspent, stores.now(), late)
     const { owner } = doc.data
     note({ method: 'keygen.commit', owner, metadata: { epoch: key.current.epoch } })
-    const next = { ...doc.data, ...key, status: 'READY' as const, opened: null, uses: doc.data.uses + 1 }
+    const next = { ...doc.data, ...key, ...kept, status: 'READY' as const, opened: null, uses: doc.data.uses + 1 }
     tx.update(keyAt(keyId), next)
     const told = { keyId: doc.data.keyId, owner, epoch: key.current.epoch, publicKey: toHex(key.current.publicKey) }
     writeEvent(tx, events, { type: 'key.ready', status: 'READY', ...told }, stores.now())
@@ -115,7 +124,8 @@ async function keepStagedPair(stores: Stores, keyId: string, stageId: Uint8Array
   const doc = await stores.parties.get(keyAt(keyId))
   if (doc?.data.status !== 'PENDING') return
   const { key, answer } = commitByRules(doc.data, { stageId, epoch: 0 }, 'waived')
-  if (answer === 'committed' && key.current) await keepPair(stores, { keyId, ssid: key.current.ssid })
+  if (answer !== 'committed' || !key.current) return
+  await keepPair(stores, { keyId, ssid: key.current.ssid }, peerPairsOf(keyId, key.current))
 }
 
 /** Why the rules did not let a first epoch in force. */

@@ -3,7 +3,7 @@ import { limits, type RotationRecord, WireError } from '@tandem/wire'
 import { appendAudit, type AuditTail, readAudit } from '../audit/audit.ts'
 import { notePairStopped } from '../events/events.ts'
 import type { PairRecord } from '../records.ts'
-import { type PairName, pairAt, presignatureAt, runAt, type Stores } from '../stores.ts'
+import { epochSsid, type PairName, pairAt, presignatureAt, runAt, type Stores } from '../stores.ts'
 
 type Pairs = Pick<Stores, 'presignatures' | 'now'>
 
@@ -70,7 +70,8 @@ export async function passCheck({ presignatures }: Pairs, name: PairName, run: U
 /**
  * After a failed OT check, before anybody hears of it: the setup is erased, the stock consumed, and nothing that requires
  * an ACTIVE pair succeeds any more, on any instance. The epoch key stays: a repair needs the share. A pair that a commit is about
- * to put in this one's place, or has, goes with it: who freezes a key is not overtaken by a rotation.
+ * to put in this one's place, or has, goes with it: who freezes a key is not overtaken by a rotation. Of a pair with another
+ * member the stock is what was made with that member; the rest goes on.
  *
  * Source: docs/spec/abort.md, section 3.
  */
@@ -81,21 +82,36 @@ export async function poison({ presignatures, now }: Pairs, name: PairName): Pro
     const successor = ssid ? await tx.get(pairAt({ ...name, ssid })) : undefined
     const found = [doc, successor].filter((pair) => pair !== undefined)
     const living = found.filter(({ data }) => !ENDED.has(data.status))
+    const stocks = await Promise.all(living.map(async ({ data }) => stockOf(tx, data)))
     const tail = await readAudit(tx, name.keyId)
     await consumeStock(
       tx,
       name,
-      living.flatMap(({ data }) => data.stock),
+      stocks.flatMap(({ gone }) => gone),
     )
-    const lines = living.map(({ data: { epoch, stock } }) => ({
+    const lines = living.map(({ data: { epoch, peer } }, i) => ({
       method: 'pair.freeze' as const,
-      metadata: { epoch, destroyed: stock.length },
+      metadata: { epoch, destroyed: stocks[i]?.gone.length ?? 0, ...(peer === undefined ? {} : { peer }) },
     }))
     if (lines.length > 0) appendAudit(tx, tail, now(), ...lines)
     for (const pair of living) {
       put(tx, { ...name, ssid: pair.data.ssid }, pair, { status: 'POISONED', setup: null, stock: [] })
     }
+    for (const { holder, kept } of stocks) {
+      if (holder) put(tx, { ...name, ssid: holder.data.ssid }, holder, { stock: kept })
+    }
   }, PATIENT)
+}
+
+/** What is in stock with the help of this pair; `holder`, if it is another's stock, keeps the rest. */
+async function stockOf(tx: Transaction, { keyId, ssid, peer, stock }: PairRecord) {
+  if (peer === undefined) return { gone: stock, kept: [], holder: undefined }
+  const holder = await tx.get(pairAt({ keyId, ssid: epochSsid(ssid) }))
+  const ids = holder?.data.stock ?? []
+  const docs = await Promise.all(ids.map(async (id) => tx.get(presignatureAt(keyId, id))))
+  const isOurs = (_: string, i: number) => docs[i]?.data.signers?.includes(peer) === true
+  const gone = ids.filter(isOurs)
+  return { gone, kept: ids.filter((id) => !gone.includes(id)), holder }
 }
 
 /** A cheat that touched nothing long-lived. The third in a day suspends the key. Source: docs/spec/abort.md 4.1. */
@@ -124,17 +140,39 @@ export async function recordFailure({ presignatures, now }: Pairs, name: PairNam
   }, PATIENT)
 }
 
-/** Makes the pair of a key that is about to be committed permanent. @throws {WireError} `KEY_FROZEN` unless it is ACTIVE */
-export async function keepPair({ presignatures }: Pairs, name: PairName): Promise<void> {
+/**
+ * Makes the pair of a key that is about to be committed permanent, and those with other members whatever they are.
+ *
+ * @param expireAt they are kept until then; for ever when absent
+ * @throws {WireError} `KEY_FROZEN` unless it is ACTIVE
+ */
+export async function keepPair(
+  { presignatures }: Pairs,
+  name: PairName,
+  peers: readonly PairName[] = [],
+  expireAt?: number,
+): Promise<void> {
   await presignatures.transaction(async (tx) => {
     const doc = await activePair(tx, name)
-    tx.update(pairAt(name), doc.data)
+    const others = await findAll(tx, peers)
+    const options = expireAt === undefined ? {} : { expireAt }
+    tx.update(pairAt(name), doc.data, options)
+    for (const one of others) tx.update(pairAt(one.name), one.doc.data, options)
   }, PATIENT)
 }
+
+async function findAll(tx: Transaction, names: readonly PairName[]) {
+  const docs = await Promise.all(names.map(async (name) => ({ name, doc: await tx.get(pairAt(name)) })))
+  return docs.flatMap(({ name, doc }) => (doc ? [{ name, doc }] : []))
+}
+
+/** A pair with another member in two epochs. */
+export type Succession = { readonly old: PairName; readonly next: PairName }
 
 /**
  * The pair of a new epoch takes the place of the old one, which from here on takes it along when it is poisoned.
  *
+ * @param peers  the same for the pairs with other members, whatever they are
  * @param reason anything but `refresh` allows an old pair that is not ACTIVE, or lost
  * @throws {WireError} `KEY_FROZEN` unless the new pair is ACTIVE, and the old one too or the reason says why not
  */
@@ -143,6 +181,7 @@ export async function succeedPair(
   old: PairName,
   ssid: Uint8Array,
   reason: RotationRecord['reason'],
+  peers: readonly Succession[] = [],
 ): Promise<void> {
   const name = { ...old, ssid }
   await presignatures.transaction(async (tx) => {
@@ -150,9 +189,23 @@ export async function succeedPair(
     if (before?.data.status === 'RETIRED') return // the same commit was faster: its own transaction will tell
     if (reason === 'refresh' && before?.data.status !== 'ACTIVE') throw pairRefused(before?.data.status ?? 'STALE')
     const next = await activePair(tx, name)
+    const kept = await findAll(
+      tx,
+      peers.map((one) => one.next),
+    )
+    const left = await findAll(
+      tx,
+      peers.map((one) => one.old),
+    )
     if (before) put(tx, old, before, { successor: ssid })
     tx.update(pairAt(name), next.data)
+    for (const one of kept) tx.update(pairAt(one.name), one.doc.data)
+    for (const one of left) put(tx, one.name, one.doc, { successor: successorOf(peers, one.name) })
   }, PATIENT)
+}
+
+function successorOf(peers: readonly Succession[], name: PairName): Uint8Array | null {
+  return peers.find(({ old }) => old === name)?.next.ssid ?? null
 }
 
 /** Notes that the pair works for a key record that has reached `uses`. Source: docs/spec/storage.md 4.2. */

@@ -1,7 +1,9 @@
+import type { PartyIndex } from '@tandem/rounds'
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
 import { activePair, consumeStock, put } from './pair-store.ts'
+import { type PairOf, requirePeers } from './peer-pairs.ts'
 import type { Claim } from '../policy/policy-claim.ts'
 import { judgeRelease, policyMark } from '../policy/policy-store.ts'
 import type { PresignatureRecord, Sealed } from '../records.ts'
@@ -12,7 +14,12 @@ type Presignatures = Pick<Stores, 'presignatures' | 'sealer' | 'now'>
 type Releasing = Presignatures & Pick<Stores, 'parties'>
 
 /** A presignature that both parties have finished: its id, 32 bytes, and its encoding, which is erased once sealed. */
-export type Finished = { readonly id: Uint8Array; readonly payload: Uint8Array }
+export type Finished = {
+  readonly id: Uint8Array
+  readonly payload: Uint8Array
+  /** absent in a pair */
+  readonly signers?: readonly PartyIndex[]
+}
 
 /** The pair as a run sees it: `epoch` must still be the pair's. */
 export type PairInEpoch = PairName & { readonly epoch: number }
@@ -43,8 +50,8 @@ export async function createUsable(
 
     put(tx, pair, doc, { stock })
     const record = { keyId: pair.keyId, epoch: pair.epoch, ssid: pair.ssid, createdAt: now(), sessionId: null }
-    for (const { id, payload } of sealed) {
-      tx.create(presignatureAt(pair.keyId, id), { ...record, status: 'USABLE', payload }) // check S21
+    for (const { id, ...made } of sealed) {
+      tx.create(presignatureAt(pair.keyId, id), { ...record, status: 'USABLE', ...made }) // check S21
     }
     const created = sealed.map(({ id }) => ({ method: 'presign.create' as const, metadata: { presignature: id } }))
     appendAudit(tx, tail, now(), ...created)
@@ -62,6 +69,8 @@ export type Wanted = {
   /** whether the second factor was proven for the session */
   readonly factor?: 'proven' | 'later'
   readonly owner: string
+  /** at a member: the other members it was made with, whose pairs must be ACTIVE still */
+  readonly peers?: { readonly pairOf: PairOf; readonly indices: readonly PartyIndex[] }
 }
 
 /**
@@ -98,6 +107,7 @@ async function entomb(stores: Releasing, wanted: Wanted): Promise<void> {
     const doc = await activePair(tx, pair)
     const found = await tx.get(presignatureAt(pair.keyId, hex))
     usable(found, pair, now())
+    if (wanted.peers) await requirePeers(tx, wanted.peers.pairOf, wanted.peers.indices)
     const tail = await readAudit(tx, pair.keyId)
     const { version, charge } = await judgeRelease(tx, { ...wanted, keyId: pair.keyId, mark }, now())
     const stock = doc.data.stock.filter((other) => other !== hex)
@@ -182,8 +192,9 @@ export async function countUsable({ presignatures }: Presignatures, pair: PairNa
 }
 
 async function sealAll(seals: Seals, context: SealContext, batch: readonly Finished[]) {
-  const seal = async ({ id, payload }: Finished) => {
-    const sealed = { id: toHex(id), payload: await seals.seal(context, payload) }
+  const seal = async ({ id, payload, signers }: Finished) => {
+    const made = { id: toHex(id), ...(signers ? { signers } : {}) }
+    const sealed = { ...made, payload: await seals.seal(context, payload) }
     payload.fill(0)
     return sealed
   }

@@ -16,12 +16,13 @@ import {
 import { amendKey, keyInForce } from './amend.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { requireExchangeKey } from '../crypto/hpke.ts'
-import { verifyIntent } from './intent.ts'
+import { commitmentIn } from './commitment.ts'
+import { type Late, verifyIntent } from './intent.ts'
 import { namedBy } from './named-by.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import { named, putInForce } from './rotate.ts'
 import { type ReceiptDeps, requireKnownPast } from './stage-fate.ts'
-import { DEVICE } from '../parties.ts'
+import { placesOf } from '../parties.ts'
 import type { DeviceName, EpochRecord, KeyRecord, RestoreRecord } from '../records.ts'
 import { openStageAt, type Stores } from '../stores.ts'
 
@@ -55,6 +56,7 @@ export async function requestRestore(
   const { restore } = await amendKey(stores, { keyId, owner, method: 'key.restore', signed }, (found) => {
     const { key, current, now } = found
     requireProof(deps.backend, { key, current }, device, proof)
+    if (reason === 'server-lost' && current.committee) throw new WireError('FORBIDDEN', 'reason')
     if (reason === 'server-lost' && !isSameDevice(key.device, device)) throw new WireError('FORBIDDEN', 'deviceKey')
     const open = openRestore(key, now)
     if (open) {
@@ -150,7 +152,7 @@ function withdrawn(key: KeyRecord, { restoreId }: RestoreRecord, mayErase: boole
 export async function confirmRestore(
   stores: Stores,
   deps: ReceiptDeps,
-  { keyId: id, owner, body, intent }: KeyRestoreConfirmRequest & Of,
+  { keyId: id, owner, body, intent, late }: KeyRestoreConfirmRequest & Of & { readonly late?: Late | undefined },
 ): Promise<KeyRotateResponse> {
   const { key, current } = await keyInForce(stores, id, owner)
   const { keyId } = key
@@ -158,10 +160,12 @@ export async function confirmRestore(
   const stage = { keyId, ...named(current, fromHex(stageId)) }
   const isRepeated = stage.epoch === current.epoch
   const open = openRestore(key, stores.now())
-  if (!isRepeated && open?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
-  const { identity } = isRepeated || !open ? key.device : open.device
+  if (!isRepeated && !late && open?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
+  const restoring = late ? key.opened?.device : open?.device
+  const { identity } = isRepeated || !restoring ? key.device : restoring
   verifyIntent(intent, { op: 'restore-confirm', keyId, epoch: stage.epoch, body, device: identity })
-  return putInForce(stores, deps, { stage, backups, intent, reason: 'restore', restoreId })
+  const kept = commitmentIn(current, { op: 'restore-confirm', request: { body, intent } })
+  return putInForce(stores, deps, { stage, backups, intent, reason: 'restore', restoreId, late, kept })
 }
 
 /** The request that is open, if there is one. */
@@ -193,7 +197,7 @@ export function requireProof(
   proof: string,
 ): void {
   const { epoch, ssid, publicShares } = current
-  const publicShare = publicShares[DEVICE - 1] ?? new Uint8Array()
+  const publicShare = publicShares[placesOf(current).device - 1] ?? new Uint8Array()
   const claim = { keyId: asKeyId(fromHex(key.keyId)), ssid: sessionId(ssid), epoch, publicShare }
   const device = new Uint8Array([...fromHex(identity), ...fromHex(exchange)])
   const held = verifyPossession(backend, claim, fromHex(proof), { purpose: 'restore', device })

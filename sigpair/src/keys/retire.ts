@@ -3,11 +3,12 @@ import { limits, toHex } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
 import { sameBytes } from '../crypto/hash.ts'
 import { consumeStock } from './pair-store.ts'
-import type { EpochRecord, RetirementRecord } from '../records.ts'
+import type { EpochRecord, PairRecord, RetirementRecord } from '../records.ts'
 import {
   BACKUPS,
   type PairName,
   pairAt,
+  PAIRS,
   PRESIGNATURES,
   RETIREMENTS,
   retirementAt,
@@ -52,11 +53,11 @@ export async function retireEpoch(stores: Databases, dead: RetirementRecord): Pr
   const { parties, presignatures } = stores
   const { keyId, ssid } = dead
   await destroyKeys(stores, dead)
-  const ofEpoch = `${keyId.toLowerCase()}:${toHex(ssid)}:`
+  const ofEpoch = `${keyId.toLowerCase()}:${toHex(ssid)}`
   const isOfEpoch = ({ ssid: of }: Data) => of instanceof Uint8Array && sameBytes(of, ssid)
   await eraseAll(presignatures, PRESIGNATURES, `${keyId.toLowerCase()}:`, isOfEpoch) // check L5
   await eraseAll(presignatures, RUNS, ofEpoch)
-  await eraseAll(parties, BACKUPS, ofEpoch)
+  await eraseAll(parties, BACKUPS, `${ofEpoch}:`)
   await parties.delete(retirementAt(dead))
 }
 
@@ -70,8 +71,25 @@ async function destroyKeys({ presignatures, now }: Databases, { keyId, epoch, ss
     const { stock } = doc.data
     await consumeStock(tx, name, stock)
     appendAudit(tx, tail, now(), { method: 'key.retire', metadata: { epoch, destroyed: stock.length } })
-    const retired = { ...doc.data, status: 'RETIRED' as const, setup: null, epochKey: null, stock: [] }
-    tx.update(pairAt(name), retired, { expireAt: now() + limits.PENDING_MS })
+    retirePair(tx, doc.data, now())
+  }, PATIENT)
+  await destroyPeerPairs(presignatures, name, now)
+}
+
+function retirePair(tx: Transaction, pair: PairRecord, now: number): void {
+  const retired = { ...pair, status: 'RETIRED' as const, setup: null, epochKey: null, stock: [] }
+  tx.update(pairAt(pair), retired, { expireAt: now + limits.PENDING_MS })
+}
+
+/** The pairs with other members: their names begin with that of the pair with the device. */
+async function destroyPeerPairs(store: Store, { keyId, ssid }: PairName, now: () => number): Promise<void> {
+  const prefix = pairAt({ keyId, ssid }).id
+  const { docs } = await store.list<PairRecord>(PAIRS, { prefix, limit: PAGE })
+  const names = docs.filter(({ data }) => data.peer !== undefined && data.status !== 'RETIRED')
+  if (names.length === 0) return
+  await store.transaction(async (tx) => {
+    const found = await Promise.all(names.map(async ({ data }) => tx.get(pairAt(data))))
+    for (const doc of found) if (doc) retirePair(tx, doc.data, now())
   }, PATIENT)
 }
 

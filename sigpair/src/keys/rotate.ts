@@ -15,15 +15,22 @@ import {
 import { audited } from '../audit/audit-outbox.ts'
 import { readEventCursor, writeEvent } from '../events/events.ts'
 import { keyInForce } from './amend.ts'
-import { readIntent, spendIntent, verifyIntent } from './intent.ts'
+import { confirmedBackup } from './backup-hash.ts'
+import { commitmentIn, type Kept } from './commitment.ts'
+import { type Late, readIntent, spendIntent, verifyIntent } from './intent.ts'
 import { raiseUses, succeedPair } from './pair-store.ts'
+import { pairsOf, peersIn } from './peer-pairs.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
 import { commitReceipt, type ReceiptDeps } from './stage-fate.ts'
 import type { StageName } from './stage-store.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
 import { keyAt, openStageAt, rotationAt, type Stores } from '../stores.ts'
 
-type RotateAsked = KeyRotateRequest & { readonly keyId: string; readonly owner: string }
+type RotateAsked = KeyRotateRequest & {
+  readonly keyId: string
+  readonly owner: string
+  readonly late?: Late | undefined
+}
 
 /**
  * Puts the staged epoch in force, by the word of the enrolled device. Repeatable: a stage that is in force gets the same
@@ -37,15 +44,17 @@ type RotateAsked = KeyRotateRequest & { readonly keyId: string; readonly owner: 
 export async function rotateKey(
   stores: Stores,
   deps: ReceiptDeps,
-  { owner, body, intent, ...asked }: RotateAsked,
+  { owner, body, intent, late, ...asked }: RotateAsked,
 ): Promise<KeyRotateResponse> {
   const { key, current, status } = await keyInForce(stores, asked.keyId, owner)
   const { keyId, device } = key
   const stage = { keyId, ...named(current, fromHex(body.stageId)) }
   verifyIntent(intent, { op: 'rotate', keyId, epoch: stage.epoch, body, device: device.identity })
-  if (stage.epoch !== current.epoch && status !== 'READY' && !body.repair) throw new WireError('KEY_FROZEN', status)
+  const mayNot = stage.epoch !== current.epoch && status !== 'READY' && !body.repair
+  if (mayNot && !late) throw new WireError('KEY_FROZEN', status)
   const reason = status === 'READY' ? 'refresh' : 'repair'
-  return putInForce(stores, deps, { stage, backups: body.backups, intent, reason, restoreId: null })
+  const kept = commitmentIn(current, { op: 'rotate', request: { body, intent } })
+  return putInForce(stores, deps, { stage, backups: body.backups, intent, reason, restoreId: null, late, kept })
 }
 
 /** The stage as its intent must name it: the epoch is the one it makes. */
@@ -67,6 +76,9 @@ export type Commit = {
   readonly reason: RotationRecord['reason']
   /** the restore whose dialogue must have made the stage: its device becomes the enrolled one; null for the enrolled one's own */
   readonly restoreId: string | null
+  /** as other members have it in force */
+  readonly late?: Late | undefined
+  readonly kept: Kept
 }
 
 /**
@@ -97,7 +109,12 @@ async function succeed(stores: Stores, commit: Commit): Promise<void> {
   if (!doc) throw new WireError('NOT_FOUND')
   const { committed, staged } = judge(doc.data, commit, stores.now())
   const old = doc.data.current
-  if (staged && old) await succeedPair(stores, { keyId, ssid: old.ssid }, committed.current.ssid, commit.reason)
+  if (!staged || !old) return
+  const next = committed.current
+  const [were, are] = [pairsOf(keyId, old), pairsOf(keyId, next)]
+  const peers = peersIn(next).map((peer) => ({ old: were(peer), next: are(peer) }))
+  const reason = commit.late ? 'repair' : commit.reason
+  await succeedPair(stores, { keyId, ssid: old.ssid }, next.ssid, reason, peers)
 }
 
 async function commitOnce(stores: Stores, deps: ReceiptDeps, commit: Commit) {
@@ -113,9 +130,9 @@ async function commitOnce(stores: Stores, deps: ReceiptDeps, commit: Commit) {
     const { current } = committed
     if (!staged) return { current, rotation: knownRotation(signed), uses: record.uses }
 
-    spendIntent(tx, unspent, now)
+    spendIntent(tx, unspent, now, commit.late)
     const rotation = rotationOf(deps, record, current, { reason, now })
-    const next = { ...successorOf(record, commit, now), ...committed }
+    const next = { ...successorOf(record, commit, now), ...committed, ...commit.kept }
     noteRetirements(tx, stage.keyId, erase) // check L5
     write(tx, next, rotation)
     const { owner, keyId } = record
@@ -128,8 +145,8 @@ async function commitOnce(stores: Stores, deps: ReceiptDeps, commit: Commit) {
 }
 
 /** What the rules say, and what they cannot know: whose the stage is, and how old. */
-function judge(record: KeyRecord, { stage, backups, restoreId }: Commit, now: number) {
-  const confirmed = backups.sigpair === 'waived' ? 'waived' : fromHex(backups.sigpair)
+function judge(record: KeyRecord, { stage, backups, restoreId, late }: Commit, now: number) {
+  const confirmed = confirmedBackup(record.stage?.held, backups)
   const { key, answer, erase } = commitByRules(record, stage, confirmed)
   if (answer !== 'committed' || !key.current) throw refusal(record, answer)
   const committed = { current: key.current, begun: key.begun, stage: key.stage }
@@ -137,7 +154,7 @@ function judge(record: KeyRecord, { stage, backups, restoreId }: Commit, now: nu
   if (record.status !== 'READY' || !record.current) throw new WireError('KEY_PENDING')
   const { opened } = record
   if (opened === null || opened.restoreId !== restoreId) throw new WireError('EPOCH_MISMATCH') // check L9
-  if (now >= opened.at + limits.PENDING_MS) throw new WireError('EPOCH_MISMATCH', 'the stage is too old')
+  if (!late && now >= opened.at + limits.PENDING_MS) throw new WireError('EPOCH_MISMATCH', 'the stage is too old')
   return { committed, staged: true, erase }
 }
 
@@ -151,14 +168,14 @@ function refusal({ status, begun }: KeyRecord, answer: Fate | NotYet): WireError
 }
 
 /** All of the next record but what the rules decide. */
-function successorOf(record: KeyRecord, { reason, restoreId }: Commit, now: number): KeyRecord {
+function successorOf(record: KeyRecord, { reason, restoreId, late }: Commit, now: number): KeyRecord {
   // A restore that waits has proven a share that is dead now: its owner must be free to ask anew.
   const next = { ...record, opened: null, restore: null, uses: record.uses + 1 }
   // What the lost device asked for is void with it.
   if (restoreId !== null) return { ...next, device: record.opened?.device ?? record.device, exports: [] }
   if (reason !== 'repair') return next
   const repairs = record.repairs.filter((at) => at > now - limits.REPAIR_WINDOW_MS)
-  if (repairs.length < limits.MAX_REPAIRS) return { ...next, repairs: [...repairs, now] }
+  if (late || repairs.length < limits.MAX_REPAIRS) return { ...next, repairs: [...repairs, now] }
   const wait = (repairs[0] ?? now) + limits.REPAIR_WINDOW_MS - now
   throw new WireError('RATE_LIMITED', 'repairs', { retryAfter: Math.ceil(wait / 1000) })
 }

@@ -3,6 +3,7 @@ import type { Rng } from '@tandem/rounds'
 import type { Transaction } from '@tandem/store'
 import { toHex, WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
+import { sameBytes } from '../crypto/hash.ts'
 import { type KeyInForce, keyInForce } from './amend.ts'
 import { enrolledRecoveryKey } from './key-status.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
@@ -32,7 +33,7 @@ export type NewEpoch = {
   /** as they were read when the dialogue was opened */
   readonly key: KeyRecord
   readonly current: EpochRecord
-  /** party 1 of the new epoch */
+  /** the device of the new epoch */
   readonly device: DeviceName
   /** the restore it belongs to; null for a refresh by the enrolled device */
   readonly restoreId: string | null
@@ -42,9 +43,9 @@ export type NewEpoch = {
 export type BegunEpoch = { readonly stageId: Uint8Array; readonly recoveryKey: string | null }
 
 /**
- * Draws the id of a new stage and makes it the one begun last. An older stage is aborted by it and erased.
+ * Draws the id of a new stage, or takes the device's, and makes it the one begun last. An older stage is aborted by it and erased.
  *
- * @throws {WireError} `TICKET_INVALID` for a device that is not enrolled, `NOT_FOUND` for a restore that is over,
+ * @throws {WireError} `VALIDATION_FAILED` for the id of a stage that is known, `TICKET_INVALID` for a device that is not enrolled, `NOT_FOUND` for a restore that is over,
  *         `EPOCH_MISMATCH` if the key has moved on meanwhile, `KEY_FROZEN` where the older stage may be in force
  *
  * Source: docs/spec/refresh.md 3.1.
@@ -61,6 +62,7 @@ export async function beginEpoch(stores: Stores, rng: Rng, asked: NewEpoch): Pro
     requireSame(record, asked)
 
     const [stageId, at] = [rng(32), stores.now()]
+    requireNew(record, stageId)
     const { key, erase } = beginStage(record, stageId)
     const { device, restoreId } = asked
     noteRetirements(tx, keyId, erase)
@@ -84,6 +86,13 @@ function requireSame(record: KeyRecord, { key, current, device, restoreId }: New
   if (restoreId !== null && record.restore?.restoreId !== restoreId) throw new WireError('NOT_FOUND')
   if (restoreId === null && !isSameDevice(record.device, device))
     throw new WireError('TICKET_INVALID', 'another device')
+}
+
+/** At a member the device drew it. */
+function requireNew({ current, begun, stage }: KeyRecord, stageId: Uint8Array): void {
+  const known = [current?.stageId, stage?.held.stageId, begun].filter((one) => one !== undefined && one !== null)
+  const used = known.some((one) => sameBytes(one, stageId))
+  if (used) throw new WireError('VALIDATION_FAILED', 'hello.committee.stageId: used before') // check L9
 }
 
 function isSameDevice(one: DeviceName, other: DeviceName): boolean {

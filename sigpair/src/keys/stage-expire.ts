@@ -3,12 +3,15 @@ import { type Doc, isStoreError, type Version } from '@tandem/store'
 import { limits } from '@tandem/wire'
 import { sameBytes } from '../crypto/hash.ts'
 import { abortOpened } from './stage-fate.ts'
-import type { OpenStageRecord } from '../records.ts'
+import type { KeyRecord, OpenStageRecord } from '../records.ts'
 import { keyAt, OPEN_STAGES, openStageAt, type Stores } from '../stores.ts'
 
 type Databases = Pick<Stores, 'parties' | 'presignatures' | 'now'>
 
 const PAGE = 200
+
+/** How long a member that was away may be shown that its complete stage is in force. Source: docs/spec/storage.md 10.3. */
+export const COMPLETE_STAGE_MS = 31 * 24 * 3_600_000
 
 /**
  * Aborts the stages that are too old. One that may be in force stays, and so does whatever a store does not answer for: the next
@@ -30,6 +33,12 @@ export async function abortOldStages(stores: Databases): Promise<number> {
   }
 }
 
+/** A member's complete stage may be in force with the others, who will say so. */
+function isKept(key: KeyRecord | undefined, now: number): boolean {
+  if (!key?.stage?.acknowledged || !key.stage.held.committee) return false
+  return now < (key.opened?.at ?? 0) + COMPLETE_STAGE_MS
+}
+
 /** @returns whether nothing is left to do */
 async function abortOld(
   stores: Databases,
@@ -38,6 +47,7 @@ async function abortOld(
   const key = (await stores.parties.get(keyAt(keyId)))?.data
   const open = key?.stage?.held.stageId ?? key?.begun
   if (!open || !sameBytes(open, stageId)) return forget(stores, keyId, version)
+  if (isKept(key, stores.now())) return true
   const epoch = (key?.current?.epoch ?? -1) + 1
   try {
     await abortOpened(stores, { keyId, stageId, epoch }, { reason: 'too old' })

@@ -19,7 +19,7 @@ export async function cancelBatch(stores: Stores, asked: BatchName): Promise<voi
     const [doc, session] = [await tx.get(at), first === undefined ? undefined : await tx.get(sessionAt(first))]
     if (!doc || !session) throw new WireError('NOT_FOUND')
     // All of a batch are signed in one transaction: one tells for all.
-    if (session.data.signature) throw new WireError('SESSION_CONSUMED')
+    if (session.data.signature || doc.data.released) throw new WireError('SESSION_CONSUMED')
     if (doc.data.failed || doc.data.cancelled) return
     tx.update(at, { ...doc.data, cancelled: true }, { expireAt: doc.expireAt })
     note({ method: 'batch.cancel', owner, metadata: { batchId, operations: sessionIds.length } })

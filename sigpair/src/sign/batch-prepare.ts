@@ -8,7 +8,7 @@ import type { SessionRecord } from '../records.ts'
 import { keyAt, sessionAt, type Stores } from '../stores.ts'
 import { batchAt, type BatchName, forEachNamed, loadBatch, loadSessions, nameOf } from './batch-records.ts'
 import { digestOf } from './digest.ts'
-import { checkPath, type PrepareDeps, REMEMBERED_MS } from './session-store.ts'
+import { checkPath, type PrepareDeps, REMEMBERED_MS, unsettled } from './session-store.ts'
 
 /**
  * Fixes what a batch will sign: every digest first, then a ρ_S for each. The same request again is answered the same.
@@ -20,7 +20,7 @@ import { checkPath, type PrepareDeps, REMEMBERED_MS } from './session-store.ts'
  */
 export async function prepareBatch(
   stores: Stores,
-  { backend, rng }: PrepareDeps,
+  { backend, rng, isMember }: PrepareDeps,
   owner: string,
   { batchId, keyId: asked, path, transactions }: PrepareBatchRequest,
 ): Promise<SessionRecord[]> {
@@ -35,7 +35,7 @@ export async function prepareBatch(
   const sessions = forEachNamed(transactions, ({ sessionId }, i): SessionRecord => {
     const [payload, digest] = [payloads[i], digests[i]]
     if (!payload || !digest) throw new WireError('INTERNAL')
-    return { ...fixed, sessionId, payload, digest, rhoS: rng(32) }
+    return { ...fixed, sessionId, payload, digest, rhoS: rng(32), ...unsettled(isMember) }
   })
   await requireAllowed(stores, keyId, sessions)
   return create(stores, { batchId, keyId, owner }, sessions)

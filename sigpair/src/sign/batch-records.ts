@@ -15,6 +15,8 @@ export type BatchRecord = {
   readonly failed: readonly number[] | null
   /** given up by its owner: nobody gets a signature for it any more */
   readonly cancelled: boolean
+  /** at a member: parts of signatures have left */
+  readonly released?: true
 }
 
 /** presignatures/batch-releases/{keyId}:{batchId}: its presignatures are consumed. Never rolled back. */

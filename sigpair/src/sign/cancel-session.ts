@@ -1,7 +1,7 @@
 import { WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
 import { sessionAt, type Stores } from '../stores.ts'
-import { loadSingle, type SessionName } from './session-store.ts'
+import { loadSingle, mayBeSigned, type SessionName } from './session-store.ts'
 
 /**
  * Gives a prepared session up: from here on nobody gets a signature for it, not even a request or a dialogue that is under way,
@@ -17,7 +17,7 @@ export async function cancelSession(stores: Stores, asked: SessionName): Promise
   await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(at)
     if (!doc) throw new WireError('NOT_FOUND')
-    if (doc.data.signature) throw new WireError('SESSION_CONSUMED')
+    if (mayBeSigned(doc.data)) throw new WireError('SESSION_CONSUMED')
     if (doc.data.cancelled) return
     tx.update(at, { ...doc.data, cancelled: true }, { expireAt: doc.expireAt })
     note({ method: 'sign.cancel', owner, metadata: { sessionId } })

@@ -15,7 +15,12 @@ import { keyAt, sessionAt, type Stores } from '../stores.ts'
 export const REMEMBERED_MS = 24 * 3_600_000
 
 /** What preparing needs besides the stores: the curve, for the path, and randomness, for ρ_S. */
-export type PrepareDeps = { readonly backend: Backend; readonly rng: Rng }
+export type PrepareDeps = {
+  readonly backend: Backend
+  readonly rng: Rng
+  /** what is drawn is a part of ρ_S, and others are awaited */
+  readonly isMember?: boolean
+}
 
 /**
  * Fixes what is to be signed: path and digest first, and only then ρ_S. The same request again is answered the same.
@@ -27,7 +32,7 @@ export type PrepareDeps = { readonly backend: Backend; readonly rng: Rng }
  */
 export async function prepareSession(
   stores: Stores,
-  { backend, rng }: PrepareDeps,
+  { backend, rng, isMember }: PrepareDeps,
   owner: string,
   request: PrepareSessionRequest,
 ): Promise<SessionRecord> {
@@ -39,7 +44,7 @@ export async function prepareSession(
 
   const fixed = { sessionId, keyId: key.keyId, owner, path, payload, digest }
   const expiresAt = stores.now() + limits.SESSION_SECONDS * 1000
-  const session = { ...fixed, rhoS: rng(32), signature: null, expiresAt }
+  const session = { ...fixed, rhoS: rng(32), ...unsettled(isMember), signature: null, expiresAt }
   try {
     return await createSession(stores, session)
   } catch (error) {
@@ -48,6 +53,11 @@ export async function prepareSession(
   const known = await loadSession(stores, { sessionId, keyId: key.keyId, owner })
   if (!sameRequest(known, session)) throw new WireError('IDEMPOTENCY_MISMATCH')
   return known
+}
+
+/** Nothing in a pair. */
+export function unsettled(isMember = false): Pick<SessionRecord, 'settled'> {
+  return isMember ? { settled: null } : {}
 }
 
 /** Stores the session and raises the key's use counter in one transaction. Spec: storage 4.2. */
@@ -113,7 +123,39 @@ export function checkUnsigned({ signature, cancelled, expiresAt }: SessionRecord
   if (now >= expiresAt) throw new WireError('SESSION_CONSUMED', 'the session has expired')
 }
 
-const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
+/**
+ * ρ_S of what is to be signed.
+ *
+ * @throws {WireError} `UNAVAILABLE` at a member until it is fixed: nothing is signed before
+ *
+ * Source: docs/spec/gateway.md 4.4.
+ */
+export function rhoOf({ rhoS, settled }: SessionRecord): Uint8Array {
+  if (settled === undefined) return rhoS
+  if (settled === null) throw new WireError('UNAVAILABLE', 'the session is not settled') // check S25
+  return settled
+}
+
+/** Whether a signature of it may exist where we do not see it. */
+export function mayBeSigned({ signature, begun, released }: SessionRecord): boolean {
+  return signature !== null || begun === true || (released !== undefined && released.length > 0)
+}
+
+/**
+ * At a member: from here on an interactive signature may exist elsewhere. Durable before anything of ours leaves that it needs.
+ *
+ * @throws {WireError} `SESSION_CONSUMED` if the session was cancelled meanwhile
+ */
+export async function markBegun({ parties }: Stores, sessionId: string): Promise<void> {
+  await parties.transaction(async (tx) => {
+    const doc = await tx.get(sessionAt(sessionId))
+    if (!doc) throw new WireError('NOT_FOUND')
+    if (doc.data.cancelled) throw wasCancelled()
+    if (!doc.data.begun) tx.update(sessionAt(sessionId), { ...doc.data, begun: true }, { expireAt: doc.expireAt })
+  })
+}
+
+export const wasCancelled = () => new WireError('SESSION_CONSUMED', 'the session was cancelled')
 
 /**
  * Stores a verified signature under its session. The first one stays.

@@ -1,6 +1,7 @@
 import { decodeSignatureShare } from '@tandem/ecdsa'
-import { ProtocolAbort } from '@tandem/rounds'
+import { type PartyIndex, ProtocolAbort } from '@tandem/rounds'
 import { fromBase64url, WireError } from '@tandem/wire'
+import type { OnlinePart } from '../compute/port-messages.ts'
 import { type ReadyKey, readyKey } from '../keys/key-status.ts'
 import { recordFailure } from '../keys/pair-store.ts'
 import { DEVICE } from '../parties.ts'
@@ -26,6 +27,13 @@ export type OnlineJob = {
  * @throws {ProtocolAbort} if the shares do not make a signature
  */
 export type CompleteSignature = (job: OnlineJob) => Promise<Uint8Array>
+
+/** What a member computes of one signature: over ρ_D of the device's share, with its own part of the presignature. */
+export type ReleaseJob = Omit<OnlineJob, 'key'> & {
+  readonly key: OnlineJob['key'] & { readonly signers: readonly PartyIndex[] }
+}
+
+export type ReleasePart = (job: ReleaseJob) => Promise<OnlinePart>
 
 export type Completion = SessionName & { readonly p1SignatureShare?: string | undefined }
 
