@@ -1,4 +1,4 @@
-import http, { type RequestListener } from 'node:http'
+import http, { type RequestListener, type Server } from 'node:http'
 
 /** A request that is not here by then is cut: it costs a socket and proves nothing. */
 const HEADERS_MS = 5_000
@@ -6,12 +6,16 @@ const REQUEST_MS = 20_000
 const MAX_HEADER_BYTES = 16_384
 const MAX_CONNECTIONS = 2_000
 
+/** Cloud Run ends a process ten seconds after SIGTERM. */
+const DRAIN_MS = 8_000
+
 let bounded = false
 
 /**
  * Bounds the server that the Functions Framework makes once it has loaded our entry. It has no setting for the address
- * (every interface), for how long a stranger may take (for ever), or for its body parsers, which take a gigabyte before
- * they call us and answer bad JSON with a stack. The first call counts.
+ * (every interface), for how long a stranger may take (for ever), for its body parsers, which take a gigabyte before they
+ * call us and answer bad JSON with a stack, or for what SIGTERM does: it ends at once, and what runs is lost. The first call
+ * counts.
  */
 export function boundServers(host: string): void {
   if (bounded) return
@@ -20,12 +24,37 @@ export function boundServers(host: string): void {
   const bounds = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, maxHeaderSize: MAX_HEADER_BYTES }
   http.createServer = ((serve: RequestListener) => {
     const server = create(bounds, hideContentType(serve))
+    server.prependListener('request', letGo(server))
     server.maxConnections = MAX_CONNECTIONS
     const listen = server.listen.bind(server)
-    const listenThere = (port: number | string, ready?: () => void) => listen(Number(port), host, ready)
+    const listenThere = (port: number | string, ready?: () => void) =>
+      listen(Number(port), host, () => {
+        ready?.()
+        // after the framework's own, which it installs when it listens
+        finishOnTermination(server)
+      })
     server.listen = listenThere as typeof server.listen
     return server
   }) as typeof http.createServer
+}
+
+/** A connection that was busy when the server closed is not kept alive after its answer. */
+function letGo(server: Server): RequestListener {
+  return (_, res) => {
+    if (!server.listening) res.setHeader('connection', 'close')
+    res.once('close', () => setImmediate(() => (server.listening ? undefined : server.closeIdleConnections())))
+  }
+}
+
+/** Takes no new connection, lets what runs finish for a while, and ends with 0. A second signal ends at once. */
+function finishOnTermination(server: Server): void {
+  const finish = () => {
+    if (!server.listening) process.exit(1)
+    server.close(() => process.exit(0))
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, finish)
 }
 
 /** Without a content type none of the framework's parsers reads the body; ours takes JSON and nothing else anyway. */

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -48,6 +50,29 @@ test('the entry bounds the framework by itself when it was not preloaded', async
   expect(await broken.json()).toMatchObject({ error: 'UNAUTHENTICATED' })
   await framework.stop()
 })
+
+test('what runs when the process is told to end is answered, nothing new is taken, and it ends with 0', async () => {
+  const framework = await startFramework(env)
+  const asking = request(`${framework.url}/api/v1/mpc/sign`, { method: 'POST', headers: { 'content-length': 2 } })
+  const answered = once(asking, 'response')
+  asking.write('{')
+  await untilHeard(framework.url)
+  const ended = framework.stop()
+  const refused = () =>
+    fetch(`${framework.url}/health/live`).then(
+      () => false,
+      () => true,
+    )
+  while (!(await refused())) await new Promise((again) => setTimeout(again, 20))
+  asking.end('}')
+  const [answer] = (await answered) as [IncomingMessage]
+  expect(answer.statusCode).toBe(401)
+  answer.resume()
+  expect(await ended).toBe(0)
+})
+
+/** Whatever was sent before this has arrived. */
+const untilHeard = async (url: string) => (await fetch(`${url}/health/live`)).text()
 
 test('a configuration that is not complete is refused at the start, naming every variable and no value', () => {
   expect(() => readFunctionsConfig({ DUO_NODE_URL: 'ftp://secret' })).toThrow(/ISSUERS: is not set[^]*\n.*STORE_PATH/)

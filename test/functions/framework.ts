@@ -9,7 +9,8 @@ export type Framework = {
   readonly url: string
   /** everything it has written to standard output and error */
   readonly output: () => string
-  readonly stop: () => Promise<void>
+  /** SIGTERM; the exit code, null if a signal ended it */
+  readonly stop: () => Promise<number | null>
 }
 
 /** functions as it is deployed: the real Functions Framework in a process of its own. */
@@ -45,7 +46,8 @@ export async function startFramework(env: Readonly<Record<string, string>>): Pro
     stop: async () => {
       const gone = once(child, 'exit')
       child.kill('SIGTERM')
-      await gone
+      const [code] = (await gone) as [number | null]
+      return code
     },
   }
 }
