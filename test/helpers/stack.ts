@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,16 +10,19 @@ import {
   type TandemClient,
   type TandemOptions,
 } from '@tandem/client'
-import { LOCAL_KEY, portOf, requireFreePort } from '@tandem/local'
+import { LOCAL_KEY } from '@tandem/local'
 import { createKms, createSealer, type Stores } from '@tandem/sigpair'
 import { openStore } from '@tandem/store'
 import { startAnvil } from '../../infra/local/src/anvil.ts'
 import { type Chain, chainAt } from '../../infra/local/src/chain.ts'
 import { DEFAULT_PORTS, type Ports } from '../../infra/local/src/options.ts'
-import { type Stack, startStack } from '../../infra/local/src/stack.ts'
+import { freePort } from '../../infra/local/src/ports.ts'
+import { type Stack, type StackOptions, startStack } from '../../infra/local/src/stack.ts'
 import type { WantedStorage } from '../../infra/local/src/storage.ts'
 import { type FlakyNode, flakyNode } from '../functions/flaky-node.ts'
 import { fast } from './backends.ts'
+
+export { freePort }
 
 /** A whole Tandem, each service a process of its own, in a folder that dies with it. */
 export type TestStack<Line extends LineToNode = FlakyNode> = Stack & {
@@ -39,14 +41,18 @@ export type TestStack<Line extends LineToNode = FlakyNode> = Stack & {
 /** What stands between functions and the EVM node. */
 type LineToNode = { readonly url: string; readonly close: () => Promise<void> }
 
-export async function startTestStack(storage?: WantedStorage): Promise<TestStack> {
-  return startStackOver(flakyNode, storage)
+/** Several of each service, and who watches what passes between them. */
+type HowMany = Pick<StackOptions, 'instances' | 'watch' | 'env'>
+
+export async function startTestStack(storage?: WantedStorage, how?: HowMany): Promise<TestStack> {
+  return startStackOver(flakyNode, storage, how)
 }
 
 /** @param lineTo opens the line to a node, given its URL */
 export async function startStackOver<Line extends LineToNode>(
   lineTo: (nodeUrl: string) => Promise<Line>,
   storage: WantedStorage = { engine: 'sqlite' },
+  how: HowMany = {},
 ): Promise<TestStack<Line>> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-stack-'))
   const ends = [async () => rmSync(directory, { recursive: true })]
@@ -54,7 +60,7 @@ export async function startStackOver<Line extends LineToNode>(
     for (const end of ends.splice(0).reverse()) await end()
   }
   try {
-    return { ...(await startParts({ directory, storage }, lineTo, ends)), stop }
+    return { ...(await startParts({ directory, storage, how }, lineTo, ends)), stop }
   } catch (error) {
     await stop()
     throw error
@@ -62,7 +68,7 @@ export async function startStackOver<Line extends LineToNode>(
 }
 
 async function startParts<Line extends LineToNode>(
-  { directory, storage }: { readonly directory: string; readonly storage: WantedStorage },
+  { directory, storage, how }: { readonly directory: string; readonly storage: WantedStorage; readonly how: HowMany },
   lineTo: (nodeUrl: string) => Promise<Line>,
   ends: (() => Promise<void>)[],
 ): Promise<TestStack<Line>> {
@@ -71,7 +77,7 @@ async function startParts<Line extends LineToNode>(
   ends.push(node.stop)
   const line = await lineTo(node.rpcUrl)
   ends.push(line.close)
-  const stack = await startStack({ ports, host: '127.0.0.1', directory, storage, chainUrl: line.url }, QUIET)
+  const stack = await startStack({ ...how, ports, host: '127.0.0.1', directory, storage, chainUrl: line.url }, QUIET)
   ends.push(stack.stop)
   const { stores, close } = await openStores(stack, ports.kms)
   ends.push(close)
@@ -131,18 +137,6 @@ async function freePorts(): Promise<Ports> {
   const ports: Record<string, number> = {}
   for (const name of Object.keys(DEFAULT_PORTS)) ports[name] = await freePort(Object.values(ports))
   return ports as Ports
-}
-
-/** Below the ports that systems hand out by themselves, so that nobody gets it before we listen on it. */
-export async function freePort(taken: readonly number[] = []): Promise<number> {
-  for (;;) {
-    const port = randomInt(15_000, 32_000)
-    const free = await requireFreePort(portOf('a test', port, 'port', 'PORT')).then(
-      () => true,
-      () => false,
-    )
-    if (free && !taken.includes(port)) return port
-  }
 }
 
 /** A device's HTTP, with somebody in the middle: `pass` sends a request on. */

@@ -45,5 +45,5 @@ export function inProcess({ name, env }: ServicePlan, seed: string): Service {
   const start = async () => {
     running = await STARTS[name]({ ...env, LOG_LEVEL: 'error' }, seed)
   }
-  return { name, pid: () => process.pid, start, kill: stop, stop }
+  return { name, pid: () => process.pid, ended: () => undefined, start, kill: stop, stop }
 }

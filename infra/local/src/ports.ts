@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /** Who wants a port, and how a user moves it. */
@@ -18,6 +19,14 @@ export function portOf(service: string, port: number, flag: string, variable: st
 export async function requireFreePort(wanted: WantedPort): Promise<void> {
   const code = await refusalOf(wanted.port, wanted.host)
   if (code !== undefined) throw new Error(messageFor(wanted, code))
+}
+
+/** Below the ports that systems hand out by themselves, so that nobody gets it before we listen on it. */
+export async function freePort(taken: readonly number[] = []): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000)
+    if (!taken.includes(port) && (await refusalOf(port, '127.0.0.1')) === undefined) return port
+  }
 }
 
 function messageFor({ service, port, host, flag, variable }: WantedPort, code: string): string {

@@ -18,6 +18,8 @@ export type Service = {
   readonly name: string
   /** of the last process that was started */
   readonly pid: () => number
+  /** how the last process ended, `code 0` or a signal; undefined while it runs */
+  readonly ended: () => string | undefined
   /** @throws {Error} with the last lines of its log, when it ends or is not ready in time */
   readonly start: () => Promise<void>
   /** SIGKILL: no farewell */
@@ -43,6 +45,7 @@ export function serviceOf(spec: ServiceSpec): Service {
   return {
     name: spec.name,
     pid: () => child?.pid ?? 0,
+    ended: () => (child === undefined ? undefined : endOf(child)),
     start: async () => {
       child = spawnService(spec)
       await untilReady(spec, child)
@@ -50,6 +53,11 @@ export function serviceOf(spec: ServiceSpec): Service {
     kill: async () => end('SIGKILL'),
     stop: async () => end('SIGTERM'),
   }
+}
+
+function endOf({ signalCode, exitCode }: ChildProcess): string | undefined {
+  if (signalCode !== null) return signalCode
+  return exitCode === null ? undefined : `code ${exitCode}`
 }
 
 function spawnService({ args, env, logFile }: ServiceSpec): ChildProcess {

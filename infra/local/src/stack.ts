@@ -13,6 +13,7 @@ import { portOf, requireFreePort } from './ports.ts'
 import { type Service, serviceOf } from './service-process.ts'
 import type { ServiceName } from './programs.ts'
 import { planServices, type ServicePlan } from './services.ts'
+import { scaledOf, type WatchInstances } from './scaled.ts'
 import { databasesOf, type Storage, type WantedStorage } from './storage.ts'
 import type { Teller } from './tell.ts'
 
@@ -27,6 +28,12 @@ export type StackOptions = {
   readonly bundles?: string | undefined
   /** everything in this process, drawing from this; undefined: each service a process of its own */
   readonly seed?: string | undefined
+  /** so many processes of each service behind a balancer, and Sigpair's two roles apart; one without any by default */
+  readonly instances?: number | undefined
+  /** hears of every call that goes through a balancer */
+  readonly watch?: WatchInstances | undefined
+  /** what services are told otherwise */
+  readonly env?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>> | undefined
   /** an EVM node that runs already */
   readonly chainUrl?: string
 }
@@ -46,6 +53,8 @@ export type Stack = {
   readonly pin: () => Promise<Pin>
   /** for whoever wants to end one and start it again */
   readonly service: (name: ServiceName) => Service
+  /** the processes behind one balancer each, of all services; none unless several were asked for */
+  readonly instances: readonly Service[]
   /** how a service was started: arguments, and all of its environment */
   readonly planOf: (name: ServiceName) => ServicePlan
   /** Starts one more process of a service, on the same databases. `env` says what is different, its PORT at least. */
@@ -147,11 +156,22 @@ async function startServices(
     await service.start()
     return service
   }
-  const plans = await planServices({ ...options, issuer, chain, storage })
+  const instances: Service[] = []
+  const runScaled = async (plan: ServicePlan, count: number) => {
+    const scaled = await scaledOf(plan, { count, watch: options.watch, logFileOf: (name) => join(logs, `${name}.log`) })
+    started.push(scaled.stop)
+    await scaled.start()
+    instances.push(...scaled.instances)
+    return scaled
+  }
+  const planned = await planServices({ ...options, issuer, chain, storage })
+  const plans = planned.map((plan) => ({ ...plan, env: { ...plan.env, ...options.env?.[plan.name] } }))
   const services = new Map<ServiceName, Service>()
   for (const plan of plans) {
     const { name } = plan
-    services.set(name, await tell.step(name, async () => run(plan, name), at(urlOf(plan))))
+    const { instances: count } = options
+    const start = async () => (count === undefined ? run(plan, name) : runScaled(plan, count))
+    services.set(name, await tell.step(count === undefined ? name : `${name}, ${count} times`, start, at(urlOf(plan))))
   }
   const [sigpairUrl, , functionsUrl] = plans.map(urlOf) as [string, string, string]
   const tokenOf = async (user: string) => issuer.token(user)
@@ -167,6 +187,7 @@ async function startServices(
     tokenOf,
     pin: async () => pinOf(functionsUrl, await tokenOf('operator')),
     service: (name) => services.get(name)!,
+    instances,
     planOf,
     another: async (name, env) => {
       const plan = planOf(name)
