@@ -15,6 +15,8 @@ export type Chain = {
   /** sends from the node's first unlocked account; development nodes only */
   readonly fund: (to: string, wei: bigint) => Promise<void>
   readonly balance: (address: string) => Promise<bigint>
+  /** how many transactions of an account are in blocks */
+  readonly sent: (address: string) => Promise<number>
   readonly mined: (txHash: string) => Promise<MinedTransaction>
 }
 
@@ -39,6 +41,7 @@ export function chainAt(rpcUrl: string): Chain {
       while ((await call('eth_getTransactionReceipt', [hash])) === null) await new Promise((r) => setTimeout(r, 50))
     },
     balance: async (address) => BigInt((await call('eth_getBalance', [address, 'latest'])) as string),
+    sent: async (address) => Number(await call('eth_getTransactionCount', [address, 'latest'])),
     mined: async (txHash) => {
       const raw = (await call('eth_getRawTransactionByHash', [txHash])) as string
       const receipt = (await call('eth_getTransactionReceipt', [txHash])) as { blockNumber: string }
