@@ -1,4 +1,5 @@
-import { defaultPlatform, memoryVault, type Platform, type TandemClient, type Vault, type Wallet } from '@tandem/client'
+import { memoryVault, type TandemClient, type Vault, type Wallet } from '@tandem/client'
+import { cutOffAt } from '../helpers/cut-off.ts'
 import { startWholeWorld, type WholeWorld } from './real-sigpair.ts'
 import { SHOP } from './world.ts'
 
@@ -19,24 +20,6 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** The network of a device that is cut off at one of its requests, before or after the backend has it, and from then on. */
-function cutAt(path: RegExp, when: 'before' | 'after'): Platform {
-  const platform = defaultPlatform()
-  let cut = false
-  return {
-    ...platform,
-    after: (ms, act) => platform.after(ms < 5_000 ? ms / 100 : ms, act),
-    fetch: async (url, request) => {
-      const here = path.test(url)
-      if (here && when === 'after' && !cut)
-        await platform.fetch(url, { ...request, signal: new AbortController().signal })
-      cut ||= here
-      if (cut) throw new TypeError('no network')
-      return platform.fetch(url, request)
-    },
-  }
-}
-
 const countNow = async () => Number(await world.anvil.call('eth_getTransactionCount', [wallet.address, 'latest']))
 
 test.each([
@@ -46,7 +29,7 @@ test.each([
   ['when it was sent, unheard', /execute$/, 'after', 'submitted', 2],
 ] as const)('a batch the app died in %s ends once', async (_, path, when, status, mined) => {
   const before = await countNow()
-  const dying = await world.clientOf('ada', { vault, platform: cutAt(path, when) })
+  const dying = await world.clientOf('ada', { vault, platform: cutOffAt(path, when) })
   await expect(dying.sendBatch(wallet, { chainId: CHAIN, operations })).rejects.toMatchObject({ code: 'NETWORK' })
   await dying.close()
 

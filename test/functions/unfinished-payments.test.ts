@@ -1,4 +1,5 @@
-import { defaultPlatform, memoryVault, type Platform, type TandemClient, type Vault, type Wallet } from '@tandem/client'
+import { memoryVault, type TandemClient, type Vault, type Wallet } from '@tandem/client'
+import { cutOffAt } from '../helpers/cut-off.ts'
 import { startWholeWorld, type WholeWorld } from './real-sigpair.ts'
 import { SHOP } from './world.ts'
 
@@ -17,24 +18,6 @@ beforeAll(async () => {
   await world.anvil.fund(wallet.address)
 })
 afterAll(() => world.close())
-
-/** The network of a device that is cut off at one of its requests, before or after the backend has it, and from then on. */
-function cutAt(path: string, when: 'before' | 'after'): Platform {
-  const platform = defaultPlatform()
-  let cut = false
-  return {
-    ...platform,
-    after: (ms, act) => platform.after(ms < 5_000 ? ms / 100 : ms, act),
-    fetch: async (url, request) => {
-      const here = url.endsWith(path)
-      if (here && when === 'after' && !cut)
-        await platform.fetch(url, { ...request, signal: new AbortController().signal })
-      cut ||= here
-      if (cut) throw new TypeError('no network')
-      return platform.fetch(url, request)
-    },
-  }
-}
 
 const nonceOf = async (txHash: string) => {
   const { nonce } = (await world.anvil.call('eth_getTransactionByHash', [txHash])) as { readonly nonce: string }
@@ -57,7 +40,7 @@ test('a payment that the device refuses frees its nonce at once', async () => {
 
 test('a payment the app died in before it was signed is given up', async () => {
   const nonce = await pay()
-  const dying = await world.clientOf('ada', { vault, platform: cutAt('/api/v1/mpc/sign', 'before') })
+  const dying = await world.clientOf('ada', { vault, platform: cutOffAt(/\/mpc\/sign$/, 'before') })
   await dying.fillPresignatures(wallet, 1)
   await expect(dying.sendTransaction(wallet, PAYMENT)).rejects.toMatchObject({ code: 'NETWORK' })
 
@@ -69,7 +52,7 @@ test('a payment the app died in before it was signed is given up', async () => {
 
 test('a payment the app died in after it was signed was made, once', async () => {
   const nonce = await pay()
-  const dying = await world.clientOf('ada', { vault, platform: cutAt('/api/v1/mpc/sign', 'after') })
+  const dying = await world.clientOf('ada', { vault, platform: cutOffAt(/\/mpc\/sign$/, 'after') })
   await dying.fillPresignatures(wallet, 1)
   await expect(dying.sendTransaction(wallet, PAYMENT)).rejects.toMatchObject({ code: 'NETWORK' })
   await world.anvil.mine()
@@ -81,7 +64,7 @@ test('a payment the app died in after it was signed was made, once', async () =>
 
 test('a signature that Sigpair made in a dialogue nobody reported is sent', async () => {
   const nonce = await pay()
-  const dying = await world.clientOf('ada', { vault, platform: cutAt('/api/v1/mpc/sign', 'before') })
+  const dying = await world.clientOf('ada', { vault, platform: cutOffAt(/\/mpc\/sign$/, 'before') })
   await expect(dying.sendTransaction(wallet, { ...PAYMENT, how: 'interactive' })).rejects.toMatchObject({
     code: 'NETWORK',
   })
