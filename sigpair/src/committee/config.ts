@@ -5,19 +5,17 @@ import {
   envJson,
   envList,
   envPort,
-  isLoopback,
   type LogLevel,
   modeVariables,
   readConfig,
-  type Refusal,
   requireMode,
 } from '@tandem/service'
-import { nodeName } from '@tandem/wire'
 import { z } from 'zod'
-import { kmsOptions, kmsVariables, refuseLocalKms } from '../config.ts'
 import type { KmsOptions } from '../seal/kms.ts'
+import { kmsOptions, kmsVariables, refuseLocalKms } from '../seal/kms-config.ts'
 import type { Peer } from './network.ts'
 import { type NodePolicy, nodePolicy } from './node-policy.ts'
+import { label, peerVariables, refuseLoopbackPeers } from './peers-config.ts'
 import type { PinnedCaller } from './request.ts'
 
 export type CommitteeConfig = {
@@ -46,17 +44,6 @@ const DAY_SECONDS = 86_400
 /** Kubernetes kills after 30 s; a key generation under way needs some. */
 const DRAIN_MS = 20_000
 
-const multiaddrs = /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/[0-9]{1,5}(\/(ws|wss|tls\/ws))?$/
-const address = z.string().regex(multiaddrs, 'a multiaddr such as /dns4/node-1.example/tcp/4001 or …/ws')
-
-const label = z.string().min(1).max(64)
-
-const peers = z
-  .array(z.strictObject({ name: nodeName, label, addresses: z.array(address).min(1).max(8) }))
-  .min(1)
-  .max(64)
-  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'a node is named twice')
-
 const callers = z
   .array(
     z.strictObject({
@@ -69,22 +56,10 @@ const callers = z
   .max(64)
 
 const schema = z.object({
-  NODE_IDENTITY_FILE: z.string().meta({
-    description:
-      "this node's private Ed25519 JWK, mode 0600; made by `node sigpair/src/committee/cli/cli.ts identity FILE`",
-    example: '/run/secrets/node.jwk',
-  }),
-  PEERS: envJson(peers).meta({
-    description: 'every node of the committee, a JSON list',
-    example: '[{"name":"0x…","label":"frankfurt","addresses":["/dns4/node-1.example/tcp/4001"]}]',
-  }),
+  ...peerVariables,
   CALLERS: envJson(callers).meta({
     description: 'who may ask this node, a JSON list; `methods` limits what for',
     example: '[{"publicKey":"0x…","label":"sequencer"}]',
-  }),
-  LISTEN: envList.pipe(z.array(address).min(1)).default(['/ip4/127.0.0.1/tcp/4001']).meta({
-    description: 'multiaddrs to listen on for the other nodes, separated by commas',
-    example: '/ip4/0.0.0.0/tcp/4001,/ip4/0.0.0.0/tcp/4002/ws',
   }),
   DATA_DIRECTORY: z.string().meta({ description: 'where the database is', example: '/var/lib/tandem' }),
   POLICY_FILE: z.string().optional().meta({
@@ -148,12 +123,3 @@ function policyIn(path: string | undefined): NodePolicy {
   const issue = error?.issues[0]
   throw new ConfigError(`POLICY_FILE: ${[...(issue?.path ?? []), issue?.message ?? 'wrong'].map(String).join(': ')}`)
 }
-
-/** A committee on one machine falls with it. */
-function refuseLoopbackPeers(all: readonly Peer[]): Refusal {
-  const host = (text: string) => text.split('/')[2] ?? ''
-  const local = all.some(({ addresses }) => addresses.some((text) => isLoopback(`http://${bracketed(host(text))}`)))
-  return local ? 'PEERS: a node on this machine only; use the address of the real one' : undefined
-}
-
-const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
