@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type ErrorCode, type TicketOperation, ticketOperation } from '@tandem/wire'
 
+/** Of a dialogue that has the socket to itself. */
 export const SUBPROTOCOL = 'tandem.v1'
 
 /** Who may knock, judged from the request line and the headers alone. */
@@ -15,8 +16,8 @@ export type GateRules = {
 
 export type Judgement = { readonly operation: TicketOperation } | { readonly refusal: ErrorCode }
 
-/** Whether this request may become a WebSocket, and of which operation. */
-export function judge(request: IncomingMessage, rules: GateRules): Judgement {
+/** Whether this request may become a WebSocket of this subprotocol, and of which operation. */
+export function judge(request: IncomingMessage, rules: GateRules, subprotocol: string = SUBPROTOCOL): Judgement {
   const host = (request.headers.host ?? '').toLowerCase().replace(/:[0-9]{1,5}$/, '')
   if (!rules.hosts.includes(host)) return { refusal: 'FORBIDDEN' }
   const { origin } = request.headers
@@ -24,7 +25,7 @@ export function judge(request: IncomingMessage, rules: GateRules): Judgement {
   const operation = ticketOperation.safeParse(/^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1])
   if (!operation.success) return { refusal: 'NOT_FOUND' }
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
-  if (!offered.includes(SUBPROTOCOL)) return { refusal: 'VALIDATION_FAILED' }
+  if (!offered.includes(subprotocol)) return { refusal: 'VALIDATION_FAILED' }
   return { operation: operation.data }
 }
 

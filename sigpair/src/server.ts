@@ -7,10 +7,39 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { type DeviceSocket, deviceSocket } from './dialogue/channel-ws.ts'
 import { callerAddress, type GateRules, judge, SUBPROTOCOL } from './gate.ts'
 
-/** Serves one socket to its end, which it also makes; never rejects. `started` says that a dialogue is now running. */
-export type Serve = (socket: DeviceSocket, operation: TicketOperation, started: () => void) => Promise<void>
+/** What of a socket its end needs. */
+export type Closing = { readonly close: DeviceSocket['close']; readonly gone: Promise<unknown> }
 
-export type ServerOptions = {
+/** Where a socket comes from, judged and counted. */
+export type Arrival = {
+  readonly operation: TicketOperation
+  /** as it is counted */
+  readonly address: string
+  /** says that a dialogue is now running */
+  readonly started: () => void
+}
+
+/** Serves one socket to its end, which it also makes; never rejects. */
+export type Serve<Socket> = (socket: Socket, arrival: Arrival) => Promise<void>
+
+/** What is spoken on a socket, and how it is read. */
+export type Language<Socket> = {
+  readonly subprotocol: string
+  /** of one message, bytes; `ws` drops the socket above this before buffering */
+  readonly maxPayload: number
+  readonly socketOver: (ws: WebSocket) => Socket
+}
+
+/** One dialogue to a socket. */
+const ONE_DIALOGUE: Language<DeviceSocket> = {
+  subprotocol: SUBPROTOCOL,
+  maxPayload: limits.MAX_SOCKET_PAYLOAD,
+  socketOver: deviceSocket,
+}
+
+export type ServerOptions<Socket> = {
+  /** for messages */
+  readonly name: string
   readonly host: string
   /** 0 lets the system choose */
   readonly port: number
@@ -24,7 +53,7 @@ export type ServerOptions = {
   /** what is no upgrade: health */
   readonly http: Handler
   readonly drain: Drain
-  readonly serve: Serve
+  readonly serve: Serve<Socket>
 }
 
 export type DeviceServer = {
@@ -49,7 +78,7 @@ const CLOSE_MS = 2_000
 
 type Guest = {
   readonly ws: WebSocket
-  readonly socket: DeviceSocket
+  readonly socket: Closing
   readonly address: string
   /** resolves when its dialogue is over and settled */
   readonly served: Promise<void>
@@ -57,8 +86,21 @@ type Guest = {
   answersPings: boolean
 }
 
-/** Listens for devices: judges each upgrade, bounds how many there are, and lets `serve` do the rest. */
-export async function listenForDevices(options: ServerOptions): Promise<DeviceServer> {
+type DeviceOptions = Omit<ServerOptions<DeviceSocket>, 'name' | 'serve'> & {
+  readonly serve: (socket: DeviceSocket, operation: TicketOperation, started: () => void) => Promise<void>
+}
+
+/** Listens for devices that have one dialogue to a socket. */
+export async function listenForDevices(options: DeviceOptions): Promise<DeviceServer> {
+  const serve: Serve<DeviceSocket> = async (socket, { operation, started }) => options.serve(socket, operation, started)
+  return listenForSockets({ ...options, name: 'sigpair', serve }, ONE_DIALOGUE)
+}
+
+/** Judges each upgrade, bounds how many sockets there are, and lets `serve` do the rest. */
+export async function listenForSockets<Socket extends Closing>(
+  options: ServerOptions<Socket>,
+  { subprotocol, maxPayload, socketOver }: Language<Socket>,
+): Promise<DeviceServer> {
   const { bounds, rules, drain, host } = options
   const guests = new Set<Guest>()
   /** guests of each address */
@@ -66,8 +108,8 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: limits.MAX_SOCKET_PAYLOAD,
-    handleProtocols: () => SUBPROTOCOL,
+    maxPayload,
+    handleProtocols: () => subprotocol,
     ...{ closeTimeout: CLOSE_MS }, // missing from its types
   })
   const crowded = (address: string): ErrorCode | undefined => {
@@ -82,14 +124,15 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
 
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy())
-    const verdict = judge(request, rules)
+    const verdict = judge(request, rules, subprotocol)
     const address = callerAddress(request, rules)
     const refusal = 'refusal' in verdict ? verdict.refusal : crowded(address)
     if ('refusal' in verdict || refusal) return refuse(stream, refusal ?? 'INTERNAL')
     sockets.handleUpgrade(request, stream, head, (ws) => {
-      const serve = (socket: DeviceSocket, started: () => void) =>
-        drain.track(options.serve(socket, verdict.operation, started))
-      const guest = welcome({ ws, address }, serve)
+      const socket = socketOver(ws)
+      const guest = welcome({ ws, socket, address }, (started) =>
+        drain.track(options.serve(socket, { operation: verdict.operation, address, started })),
+      )
       guests.add(guest)
       count(address, 1)
       void gone(guest).then(() => {
@@ -99,7 +142,7 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
     })
   }
   const http = await listen(options.http, {
-    name: 'sigpair',
+    name: options.name,
     host,
     port: options.port,
     connections: bounds.sockets + SPARE_CONNECTIONS,
@@ -118,15 +161,14 @@ export async function listenForDevices(options: ServerOptions): Promise<DeviceSe
 }
 
 function welcome(
-  { ws, address }: Pick<Guest, 'ws' | 'address'>,
-  serve: (socket: DeviceSocket, started: () => void) => Promise<void>,
+  arrived: Pick<Guest, 'ws' | 'socket' | 'address'>,
+  serve: (started: () => void) => Promise<void>,
 ): Guest {
-  const socket = deviceSocket(ws)
   const started = () => {
     guest.running = true
   }
-  const guest: Guest = { ws, socket, address, served: serve(socket, started), running: false, answersPings: true }
-  ws.on('pong', () => {
+  const guest: Guest = { ...arrived, served: serve(started), running: false, answersPings: true }
+  guest.ws.on('pong', () => {
     guest.answersPings = true
   })
   return guest
