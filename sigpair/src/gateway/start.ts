@@ -1,0 +1,109 @@
+import {
+  closeAfter,
+  createDrain,
+  createLog,
+  type Drain,
+  handle,
+  healthRoutes,
+  listen,
+  loadOrCreateSigningKey,
+  type Log,
+  type Route,
+} from '@tandem/service'
+import { arithmetic } from '../compute/arithmetic.ts'
+import { listenForSockets } from '../server.ts'
+import type { Sigpair } from '../start.ts'
+import { COMMITTEE, dialMember } from './channel-ws.ts'
+import type { GatewayConfig } from './config.ts'
+import type { Gateway } from './gateway.ts'
+import { askMember } from './member-call.ts'
+import { reachOf } from './reach.ts'
+import { relay } from './relay.ts'
+import { gatewayRoutes } from './routes.ts'
+
+/** What a listener gives back. */
+type Listener = { readonly url: string; readonly close: (graceMs: number) => Promise<void> }
+
+type Parts = { readonly config: GatewayConfig; readonly log: Log; readonly drain: Drain }
+
+/** A call to the members, what follows from it, and the members that are waited for in vain. Source: docs/spec/gateway.md 4.1 */
+const ANSWER_MS = 20_000
+
+/**
+ * Starts a gateway: listeners, and ways to the members. It has nothing to open and nothing to keep.
+ *
+ * @throws {Error} if a port is taken, the key file is wrong, or the known answers of the protocol do not come out
+ */
+export async function startGateway(config: GatewayConfig): Promise<Sigpair> {
+  const parts = { config, log: createLog({ name: 'gateway', level: config.logLevel }), drain: createDrain() }
+  const { log } = parts
+  const gateway = await openGateway(parts)
+  const listeners: Listener[] = []
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close(config.deadlines.drainMs)))
+  }
+  try {
+    const devices = config.role === 'internal' ? undefined : await serveDevices(parts)
+    if (devices) listeners.push(devices)
+    const internal = config.role === 'device' ? undefined : await serveInternal(parts, gateway)
+    if (internal) listeners.push(internal)
+    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, tokens: gateway.key.publicJwk })
+    return { url: devices?.url, internalUrl: internal?.url, close }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}
+
+async function openGateway({ config, log, drain }: Parts): Promise<Gateway> {
+  const { members, threshold, signingKeyFile, keysAreMounted, deadlines } = config
+  const { callMs: timeoutMs, patienceMs } = deadlines
+  return {
+    sizes: { threshold, members: members.length },
+    members: members.map(({ internalUrl: url }, at) => async (call) => {
+      return drain.track(askMember({ index: at + 1, url, timeoutMs }, call))
+    }),
+    committee: { threshold, nodes: members.map(({ publicKey, identity }) => ({ publicKey, identity })) },
+    key: await loadOrCreateSigningKey(signingKeyFile, keysAreMounted),
+    backend: arithmetic().backend,
+    patienceMs,
+    log,
+  }
+}
+
+async function serveDevices({ config, log, drain }: Parts): Promise<Listener> {
+  const { host, port, hosts, origins, proxies, bounds, deadlines, members } = config
+  const reached = reachOf(members.map(({ url }) => url))
+  const deps = {
+    members: members.length,
+    reached,
+    deadlines,
+    log,
+    dial: (index: number, { operation, address }: { readonly operation: string; readonly address: string }) =>
+      dialMember(`${members[index - 1]?.url}/v1/${operation}`, address, deadlines.legMs),
+  }
+  const options = {
+    name: 'gateway',
+    ...{ host, port, bounds, drain },
+    rules: { hosts, origins, proxies },
+    http: handle(healthOf(reached, config, drain), { log, hosts, origins, drain }),
+  }
+  return listenForSockets({ ...options, serve: async (device, arrival) => relay(deps, device, arrival) }, COMMITTEE)
+}
+
+async function serveInternal({ config, log, drain }: Parts, gateway: Gateway): Promise<Listener> {
+  const { internalHost: host, internalPort: port, hosts, members } = config
+  const reached = reachOf(members.map(({ internalUrl }) => internalUrl))
+  const routes = [...healthOf(reached, config, drain), ...gatewayRoutes(gateway)]
+  const name = 'gateway (internal)'
+  const http = await listen(handle(routes, { log, hosts, drain, deadlineMs: ANSWER_MS }), { name, host, port })
+  return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
+}
+
+/** It may get work when enough members are there to do it. */
+function healthOf(reached: () => Promise<readonly number[]>, { threshold }: GatewayConfig, drain: Drain): Route[] {
+  const members = async () => {
+    if ((await reached()).length < threshold) throw new Error('too few members are ready')
+  }
+  return healthRoutes({ members }, drain)
+}
