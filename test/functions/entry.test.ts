@@ -32,7 +32,7 @@ test('the entry loads nothing heavy and opens nothing', async () => {
   expect(loaded.some((url) => url.endsWith('/functions/src/api.ts'))).toBe(true)
   expect(
     loaded.filter((url) =>
-      /\/(ethers|firestore|kms|google-gax|@grpc|otpauth|@simplewebauthn|uqr|standardwebhooks|socket\.io-client)\/|\/(ports|endpoints|evm|totp|passkeys|openapi|page)\.ts$/.test(
+      /\/(@opentelemetry|ethers|firestore|kms|google-gax|@grpc|otpauth|@simplewebauthn|uqr|standardwebhooks|socket\.io-client)\/|\/(ports|endpoints|evm|totp|passkeys|openapi|page)\.ts$/.test(
         url,
       ),
     ),

@@ -2,6 +2,7 @@ import { StoreError } from '@tandem/store'
 import { ERRORS, toProblem, WireError } from '@tandem/wire'
 import type { Log } from './log.ts'
 import type { Answer } from './routes.ts'
+import { count } from './telemetry/telemetry.ts'
 
 /**
  * What a caller sees of a failure; the one place where errors are translated. Whatever is not a WireError is INTERNAL.
@@ -11,6 +12,7 @@ export function answerError(error: unknown, requestId: string, log: Log): Answer
   const wire = toWireError(error)
   const { status } = ERRORS[wire.code]
   logFailure(wire, status, log)
+  count('tandem.refusals', { 'error.type': wire.code })
   return {
     status,
     body: toProblem(wire, requestId),

@@ -1,4 +1,6 @@
 import { isErrorCode, WireError } from '@tandem/wire'
+import { traceparentHeader } from './telemetry/scope.ts'
+import { span, timed } from './telemetry/telemetry.ts'
 
 /** One call to another of our services. */
 export type HttpCall = {
@@ -22,12 +24,21 @@ export class NoAnswer extends Error {
 /** A list of a hundred profiles is a tenth of this. */
 const MAX_ANSWER_BYTES = 1024 * 1024
 
-/** @throws {NoAnswer} */
-export async function callHttp({ url, method, headers, body, timeoutMs }: HttpCall): Promise<HttpAnswer> {
+/** One of our services is told which trace its work belongs to. @throws {NoAnswer} */
+export async function callHttp(call: HttpCall): Promise<HttpAnswer> {
+  const attributes = { 'http.request.method': call.method }
+  return span({ name: call.method, kind: 'client', attributes }, async ({ set }) => {
+    const answer = await timed('http.client.request.duration', attributes, async () => send(call))
+    set({ 'http.response.status_code': answer.status })
+    return answer
+  })
+}
+
+async function send({ url, method, headers, body, timeoutMs }: HttpCall): Promise<HttpAnswer> {
   try {
     const response = await fetch(url, {
       method,
-      headers,
+      headers: { ...traceparentHeader(), ...headers },
       signal: AbortSignal.timeout(timeoutMs),
       // A redirect would carry our token to wherever it points.
       redirect: 'error',

@@ -4,8 +4,9 @@ import { limits, WireError } from '@tandem/wire'
 import { answerError } from './answer.ts'
 import { type NodeRequest, readBody } from './body.ts'
 import type { Drain } from './drain.ts'
-import { type Log, traceFields } from './log.ts'
+import type { Log } from './log.ts'
 import { type Answer, type Incoming, match, type Route } from './routes.ts'
+import { type Observed, observeRequest } from './telemetry/request.ts'
 
 export type HandleDeps = {
   readonly log: Log
@@ -18,8 +19,6 @@ export type HandleDeps = {
   /** after this the caller gets UNAVAILABLE; the work itself goes on. Default {@link limits.INTERNAL_CALL_MS} */
   readonly deadlineMs?: number
   readonly drain?: Drain
-  /** Google Cloud project, for the name of the trace */
-  readonly project?: string
 }
 
 export type Handler = (req: NodeRequest, res: ServerResponse) => Promise<void>
@@ -31,32 +30,56 @@ export type Handler = (req: NodeRequest, res: ServerResponse) => Promise<void>
 export function handle(routes: readonly Route[], deps: HandleDeps): Handler {
   return async (req, res) => {
     const requestId = requestIdOf(req.headers)
-    const trace = traceFields(oneOf(req.headers['traceparent']), deps.project)
-    const log = deps.log.child({ requestId, ...trace })
-    const headers: Record<string, string> = { 'x-request-id': requestId }
-    const startedAt = performance.now()
-
-    const sent = await serve(routes, deps, req, { requestId, log, headers })
-      .then(encode)
-      .catch((error: unknown) => encode(answerError(error, requestId, log)))
-    const closing = sent.status === 413 || deps.drain?.draining() === true
-    res.writeHead(sent.status, { ...headers, ...sent.headers, ...(closing ? { connection: 'close' } : {}) })
-    res.end(sent.content)
-
-    const ms = Math.round(performance.now() - startedAt)
-    log.info({ event: 'request', method: req.method, path: targetOf(req).split('?', 1)[0], status: sent.status, ms })
+    const { method = '' } = req
+    const traceparent = oneOf(req.headers['traceparent'])
+    const request = { method, traceparent, requestId, probe: isProbe(targetOf(req)) }
+    await observeRequest(request, async (observed) => answer(routes, deps, { req, res, requestId, observed }))
   }
 }
 
-type Context = { readonly requestId: string; readonly log: Log; readonly headers: Record<string, string> }
+type Exchange = {
+  readonly req: NodeRequest
+  readonly res: ServerResponse
+  readonly requestId: string
+  readonly observed: Observed
+}
+
+/** @returns the status */
+async function answer(routes: readonly Route[], deps: HandleDeps, exchange: Exchange): Promise<number> {
+  const { req, res, requestId, observed } = exchange
+  const { log } = deps
+  const headers: Record<string, string> = { 'x-request-id': requestId }
+  const startedAt = performance.now()
+
+  const sent = await serve(routes, deps, req, { requestId, log, headers, observed })
+    .then(encode)
+    .catch((error: unknown) => encode(answerError(error, requestId, log)))
+  const closing = sent.status === 413 || deps.drain?.draining() === true
+  res.writeHead(sent.status, { ...headers, ...sent.headers, ...(closing ? { connection: 'close' } : {}) })
+  res.end(sent.content)
+
+  const ms = Math.round(performance.now() - startedAt)
+  log.info({ event: 'request', method: req.method, path: targetOf(req).split('?', 1)[0], status: sent.status, ms })
+  return sent.status
+}
+
+/** A probe addresses the machine, not the name; there are many, and they say nothing of anybody's work. */
+const isProbe = (target: string) => target.startsWith('/health/')
+
+type Context = {
+  readonly requestId: string
+  readonly log: Log
+  readonly headers: Record<string, string>
+  readonly observed: Observed
+}
 
 async function serve(routes: readonly Route[], deps: HandleDeps, req: NodeRequest, context: Context): Promise<Answer> {
   const target = targetOf(req)
   const { pathname, searchParams } = splitTarget(target)
-  // a probe addresses the machine, not the name
-  if (!pathname.startsWith('/health/')) checkHost(req.headers, deps)
+  if (!isProbe(pathname)) checkHost(req.headers, deps)
   const found = match(routes, req.method ?? '', pathname)
   if (found === undefined) throw new WireError('NOT_FOUND')
+  context.observed.matched(found.route.path)
 
   const rawBody = await readBody(req, found.route.maxBytes ?? deps.maxBytes ?? limits.MAX_JSON_BYTES)
   const deadline = new AbortController()

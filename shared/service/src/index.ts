@@ -27,6 +27,7 @@ export { createSigningKey, loadOrCreateSigningKey, type PublicJwk, publicJwk, ty
 export {
   databaseVariable,
   neededBy,
+  projectOf,
   refuseEmulator,
   storeConfig,
   type StoreChoice,
@@ -34,3 +35,10 @@ export {
   storeVariables,
 } from './store-config.ts'
 export { issueTicket, type TicketGrant, verifyTicket } from './tickets.ts'
+export type { Attributes } from './telemetry/attributes.ts'
+export { readTelemetryConfig, type TelemetryConfig } from './telemetry/config.ts'
+export { inScope, inThisScope, traceparentHeader } from './telemetry/scope.ts'
+export { startTelemetry, type Telemetry } from './telemetry/start.ts'
+export { watchStore } from './telemetry/store.ts'
+export { count, entrySpan, isTelemetryOn, measure, type Span, span, timed } from './telemetry/telemetry.ts'
+export { readTraceparent, type TraceContext, writeTraceparent } from './telemetry/trace-context.ts'

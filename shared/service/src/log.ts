@@ -1,5 +1,7 @@
 import { pino } from 'pino'
 import { redact, redactFields } from './redact.ts'
+import { activeScope } from './telemetry/scope.ts'
+import { readTraceparent, type TraceContext } from './telemetry/trace-context.ts'
 
 type Write = (fields: object, message?: string) => void
 
@@ -19,13 +21,16 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 const SEVERITY: Readonly<Record<string, string>> = { debug: 'DEBUG', info: 'INFO', warn: 'WARNING', error: 'ERROR' }
 
 /**
- * JSON lines as Cloud Logging reads them: `severity`, `message`, ISO `time`.
+ * JSON lines as Cloud Logging reads them: `severity`, `message`, ISO `time`, and of what is written for a request its id and
+ * its trace.
  *
+ * @param options.project Google Cloud project, if there is one: its log viewer joins lines by the full name of the trace
  * @param options.destination where lines go; default: standard output, synchronously, so that a crash loses none
  */
 export function createLog(options: {
   readonly name: string
   readonly level: LogLevel
+  readonly project?: string | undefined
   readonly destination?: { readonly write: (line: string) => void }
 }): Log {
   const settings = {
@@ -33,6 +38,7 @@ export function createLog(options: {
     base: { service: options.name },
     messageKey: 'message',
     timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => scopeFields(options.project),
     // the formatters below have already done it, for every field
     serializers: { err: (value: unknown) => value },
     formatters: {
@@ -58,14 +64,23 @@ function narrow(logger: pino.Logger): Log {
   }
 }
 
+/** What every line says of the request or dialogue it belongs to. */
+function scopeFields(project: string | undefined): Record<string, string> {
+  const { requestId, trace } = activeScope()
+  return { ...(requestId === undefined ? {} : { requestId }), ...(trace && namesOf(trace, project)) }
+}
+
 /**
  * The trace of a W3C `traceparent` header as fields of a log line; none for a header that is not one.
  *
- * @param project the Google Cloud project, if there is one: its log viewer joins lines by the full name
+ * @param project the Google Cloud project, if there is one
  */
 export function traceFields(traceparent: string | undefined, project?: string): Record<string, string> {
-  const [, trace, span] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(traceparent ?? '') ?? []
-  if (trace === undefined || span === undefined) return {}
-  const name = project === undefined ? trace : `projects/${project}/traces/${trace}`
-  return { 'logging.googleapis.com/trace': name, 'logging.googleapis.com/spanId': span }
+  const trace = readTraceparent(traceparent)
+  return trace === undefined ? {} : namesOf(trace, project)
+}
+
+function namesOf({ traceId, spanId }: TraceContext, project: string | undefined): Record<string, string> {
+  const name = project === undefined ? traceId : `projects/${project}/traces/${traceId}`
+  return { 'logging.googleapis.com/trace': name, 'logging.googleapis.com/spanId': spanId }
 }

@@ -90,6 +90,11 @@ function firestoreConfig(given: StoreChoice, databaseId: string): StoreConfig {
   return { kind: 'firestore', projectId, databaseId, emulatorHost }
 }
 
+/** The Google Cloud project of a real Firestore, which is the one the service runs in; for the names of traces in its log. */
+export function projectOf(config: StoreConfig): string | undefined {
+  return config.kind === 'firestore' && config.emulatorHost === undefined ? config.projectId : undefined
+}
+
 /** For production: an emulator forgets everything. */
 export function refuseEmulator({ FIRESTORE_EMULATOR_HOST }: StoreChoice): Refusal {
   if (FIRESTORE_EMULATOR_HOST === undefined) return undefined

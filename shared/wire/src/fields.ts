@@ -31,5 +31,8 @@ export const recoveryKeyField = z
   .string()
   .regex(/^0x0[23][0-9a-fA-F]{64}$/, 'a public recovery key, never its private half')
 
+/** W3C Trace Context, version 00. */
+export const traceparent = z.string().regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a traceparent')
+
 /** BIP-32 path below the wallet's root, non-hardened. */
 export const pathField = z.array(z.int().min(0).max(0x7fffffff)).max(10)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { deviceKey, ticketOperation } from './api.ts'
-import { hex, keyIdField, pathField, sessionIdField } from './fields.ts'
+import { hex, keyIdField, pathField, sessionIdField, traceparent } from './fields.ts'
 
 /** Claims of a ticket: what one device may do in one dialogue. Signed by the backend, read by Sigpair only. */
 export const ticketClaims = z.strictObject({
@@ -19,5 +19,7 @@ export const ticketClaims = z.strictObject({
   cnf: deviceKey.omit({ certificate: true }),
   /** sign: the session Sigpair holds, and the digest of the exact transaction */
   session: z.strictObject({ sessionId: sessionIdField, digest: hex(32), path: pathField }).optional(),
+  /** W3C Trace Context of the request the ticket answered: the dialogue hangs there. Random ids, nothing else. */
+  traceparent: traceparent.optional(),
 })
 export type TicketClaims = z.infer<typeof ticketClaims>
