@@ -1,4 +1,4 @@
-import type { Log } from '@tandem/service'
+import { count, type Log } from '@tandem/service'
 import { type Doc, type Ref, ref, type Store } from '@tandem/store'
 import type { KeyEvent } from '@tandem/wire'
 import { bury } from './dead-letters.ts'
@@ -66,12 +66,14 @@ async function attempt(deps: DeliverDeps, event: KeyEvent, ledger: Ledger): Prom
   const before = ledger.progress()
   if (before.attempts === 0) deps.announce(event)
   const reason = await deps.send(event)
+  count('tandem.webhooks', { 'tandem.webhook': reason === undefined ? 'delivered' : 'refused' })
   if (reason === undefined) return { ...START, seq }
 
   const attempts = before.attempts + 1
   log.warn({ event: 'webhook.refused', id: event.id, keyId: event.data.keyId, attempts, reason })
   if (attempts < rules.attempts) return { ...before, attempts, notBefore: now() + backoff(deps, attempts) }
   await bury(deps.store, { event, attempts, reason, diedAt: new Date(now()).toISOString() })
+  count('tandem.webhooks', { 'tandem.webhook': 'dead' })
   log.error({ event: 'webhook.dead', id: event.id, keyId: event.data.keyId })
   return { ...START, seq }
 }

@@ -1,7 +1,12 @@
-import { onTermination } from '@tandem/service'
+import { onTermination, readTelemetryConfig, startTelemetry } from '@tandem/service'
 import { readDuoNodeConfig } from './config.ts'
-import { startDuoNode } from './start.ts'
+import { logOf, startDuoNode } from './start.ts'
 
-const { url, log, close } = await startDuoNode(readDuoNodeConfig())
+const config = readDuoNodeConfig()
+const telemetry = await startTelemetry('duo-node', readTelemetryConfig(), logOf(config))
+const { url, log, close } = await startDuoNode(config)
 log.info({ event: 'started', url })
-onTermination(close, log)
+onTermination(async () => {
+  await close()
+  await telemetry.close()
+}, log)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Log } from '@tandem/service'
+import { type Log, measure } from '@tandem/service'
 import type { KeyEvent } from '@tandem/wire'
 import type { EventSource } from './event-source.ts'
 
@@ -31,8 +31,10 @@ export async function pump(deps: PumpDeps): Promise<void> {
 async function pullOnce({ source, deliver, log, signal }: PumpDeps): Promise<void> {
   let after: string | undefined
   const begun = new Set<string>()
+  let waiting = 0
   do {
     const page = await source.list(after)
+    waiting += page.events.length
     // A key that goes on from the page before waits for the next look: what came first may have been held up.
     const keys = [...byKey(page.events)].filter(([keyId]) => !begun.has(keyId)).values()
     for (const { data } of page.events) begun.add(data.keyId)
@@ -45,6 +47,7 @@ async function pullOnce({ source, deliver, log, signal }: PumpDeps): Promise<voi
     await Promise.all(Array.from({ length: AT_A_TIME }, work))
     after = page.next
   } while (after !== undefined && !signal.aborted)
+  measure('tandem.webhook.outbox', waiting)
 }
 
 function byKey(events: readonly KeyEvent[]): Map<string, KeyEvent[]> {

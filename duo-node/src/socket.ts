@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
-import { answerError, type Drain, type HttpAnswer, type Log, parseJson } from '@tandem/service'
+import {
+  answerError,
+  type Drain,
+  entrySpan,
+  type HttpAnswer,
+  inScope,
+  type Log,
+  measure,
+  parseJson,
+  readTraceparent,
+} from '@tandem/service'
 import {
   isOperation,
   isPathOf,
@@ -112,23 +122,40 @@ function serve(deps: SocketDeps, socket: Socket): void {
   })
 }
 
-async function answer(
-  { forward, deadlineMs, drain, log }: SocketDeps,
+async function answer(deps: SocketDeps, name: string, given: readonly unknown[], busy: boolean): Promise<SocketAnswer> {
+  const requestId = newRequestId()
+  const operation = isOperation(name) ? name : 'unknown'
+  const attributes = { 'tandem.operation': operation, 'rpc.system.name': 'socket.io' }
+  return inScope({ requestId, trace: traceOf(given) }, async () =>
+    entrySpan({ name: operation, kind: 'server', attributes }, async (span) => {
+      const startedAt = performance.now()
+      const answered = await perform(deps, name, given, busy).catch((e: unknown) => refused(e, requestId, deps.log))
+      const { status } = answered
+      span.set({ 'http.response.status_code': status })
+      if (status >= 500) span.fail()
+      const ms = Math.round(performance.now() - startedAt)
+      measure('rpc.server.call.duration', ms / 1000, { ...attributes, 'http.response.status_code': status })
+      deps.log.info({ event: 'socket.request', operation, requestId, status, ms })
+      return answered
+    }),
+  )
+}
+
+async function perform(
+  { forward, deadlineMs, drain }: SocketDeps,
   name: string,
   given: readonly unknown[],
   busy: boolean,
 ): Promise<SocketAnswer> {
-  const requestId = newRequestId()
-  const startedAt = performance.now()
-  const answered = await (async () => {
-    if (busy || drain.draining()) throw new WireError('UNAVAILABLE')
-    const { status, body } = await within(deadlineMs, drain.track(forward(callOf(name, given))))
-    return { status, body: parseJson(body) }
-  })().catch((error: unknown) => refused(error, requestId, log))
-  const operation = isOperation(name) ? name : 'unknown'
-  const ms = Math.round(performance.now() - startedAt)
-  log.info({ event: 'socket.request', operation, requestId, status: answered.status, ms })
-  return answered
+  if (busy || drain.draining()) throw new WireError('UNAVAILABLE')
+  const { status, body } = await within(deadlineMs, drain.track(forward(callOf(name, given))))
+  return { status, body: parseJson(body) }
+}
+
+/** Before anything else of the call is judged, so that a refusal shows in its trace too. */
+function traceOf([call]: readonly unknown[]) {
+  if (typeof call !== 'object' || call === null || !('traceparent' in call)) return undefined
+  return readTraceparent(typeof call.traceparent === 'string' ? call.traceparent : undefined)
 }
 
 function refused(error: unknown, requestId: string, log: Log): SocketAnswer {

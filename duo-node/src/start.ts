@@ -9,10 +9,12 @@ import {
   type Log,
   listen,
   loadOrCreateSigningKey,
+  projectOf,
   type SigningKey,
   spendToken,
   trustKeys,
   verifyServiceToken,
+  watchStore,
 } from '@tandem/service'
 import { openStore, ref, type Store } from '@tandem/store'
 import { limits } from '@tandem/wire'
@@ -38,10 +40,13 @@ const DEADLINE_MS = limits.INTERNAL_CALL_MS + 500
 /** Cloud Run ends a process ten seconds after SIGTERM. */
 const DRAIN_MS = 8_000
 
+export const logOf = ({ logLevel: level, store }: DuoNodeConfig) =>
+  createLog({ name: 'duo-node', level, project: projectOf(store) })
+
 /** @throws what a taken port, a locked database or a wrong key file throws */
 export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
-  const log = createLog({ name: 'duo-node', level: config.logLevel })
-  const store = await openStore(config.store)
+  const log = logOf(config)
+  const store = watchStore(await openStore(config.store), config.store.kind, 'backend')
   const drain = createDrain()
   const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
   const backend = connect(config, store, key)

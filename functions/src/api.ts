@@ -1,4 +1,4 @@
-import { createLog, type Handler, handle, healthRoutes, type Route } from '@tandem/service'
+import { createLog, type Handler, handle, healthRoutes, projectOf, type Route } from '@tandem/service'
 import { limits } from '@tandem/wire'
 import type { FunctionsConfig } from './config.ts'
 import { withCors } from './cors.ts'
@@ -20,7 +20,7 @@ export type Opened = { readonly ports: Ports; readonly endpoints: Endpoints; rea
  */
 export function createApi(config: FunctionsConfig, random?: Random): Handler {
   const { hosts, origins } = config
-  const log = createLog({ name: 'functions', level: config.logLevel })
+  const log = logOf(config)
   const opened = once(() => open(config, random))
   const deps = { log, hosts, origins, deadlineMs: DEADLINE_MS }
   return withCors(handle(routesOf(config, opened), deps), origins)
@@ -34,7 +34,7 @@ export function routesOf(config: FunctionsConfig, opened: () => Promise<Opened>)
 
 /** Serves duo-node alone, for a deployment whose webhooks come in by another way than its users. */
 export function createWebhooks(config: FunctionsConfig): Handler {
-  const log = createLog({ name: 'functions', level: config.logLevel })
+  const log = logOf(config)
   const opened = once(() => open(config))
   const health = healthRoutes({ store: async () => (await opened()).checkStore() })
   return handle([...health, webhookOf(config, opened)], { log, hosts: config.hosts })
@@ -43,6 +43,10 @@ export function createWebhooks(config: FunctionsConfig): Handler {
 function webhookOf({ webhookSecrets: secrets = [] }: FunctionsConfig, opened: () => Promise<Opened>) {
   return webhookRoute(async () => ({ secrets, apply: (await opened()).ports.keyStates.apply }))
 }
+
+/** Lines of functions, whichever of them writes. */
+export const logOf = ({ logLevel: level, store }: FunctionsConfig) =>
+  createLog({ name: 'functions', level, project: projectOf(store) })
 
 async function open(config: FunctionsConfig, random?: Random): Promise<Opened> {
   const [{ openPorts, checkStore }, { connect }] = await Promise.all([import('./ports.ts'), import('./endpoints.ts')])

@@ -1,9 +1,13 @@
 import { http } from '@google-cloud/functions-framework'
-import { createApi, createWebhooks } from './api.ts'
+import { readTelemetryConfig, startTelemetry } from '@tandem/service'
+import { createApi, createWebhooks, logOf } from './api.ts'
 import { readFunctionsConfig } from './config.ts'
 import { boundServers } from './framework-server.ts'
 
 const config = readFunctionsConfig()
+
+// Before anything is put together. The framework ends the process by itself, and what was not sent by then is lost.
+await startTelemetry('functions', readTelemetryConfig(), logOf(config))
 
 // The framework makes its server after it has loaded this file.
 boundServers(config.host)

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { type Allowance, loadOrCreateSigningKey, oidcVerifier, type SigningKey, spendAllowance } from '@tandem/service'
+import {
+  type Allowance,
+  loadOrCreateSigningKey,
+  oidcVerifier,
+  type SigningKey,
+  spendAllowance,
+  watchStore,
+} from '@tandem/service'
 import { openStore, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
 import type { BucketName, Buckets } from './limits.ts'
@@ -58,7 +65,7 @@ export type Ports = {
 /** @throws what a missing file, a locked database or a wrong key file throws */
 export async function openPorts(config: FunctionsConfig, random: Random = csprng): Promise<Ports> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
-  const store = await openStore(config.store)
+  const store = watchStore(await openStore(config.store), config.store.kind, 'backend')
   const now = Date.now
   const secrets = loadOrCreateSecrets(config.secretsKeyFile, config.keysAreMounted)
   const sigpair = duoNode({ url: config.duoNodeUrl, key })

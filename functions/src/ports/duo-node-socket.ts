@@ -1,4 +1,4 @@
-import { issueServiceToken, NoAnswer } from '@tandem/service'
+import { issueServiceToken, NoAnswer, span, timed, traceparentHeader } from '@tandem/service'
 import { operationOf, SOCKET_HANDSHAKE, socketAnswer } from '@tandem/wire'
 import { io, type Socket } from 'socket.io-client'
 import type { DuoNodeCall, Transport, TransportOptions } from './duo-node-transport.ts'
@@ -40,13 +40,23 @@ export function overSocket({ url, key, timeoutMs }: Required<TransportOptions>):
   }
 }
 
-async function emit(socket: Socket, { method, path, body, token }: DuoNodeCall, timeoutMs: number) {
+async function emit(socket: Socket, call: DuoNodeCall, timeoutMs: number) {
+  const { method, path } = call
   const operation = operationOf(method, path)
   if (operation === undefined) throw new TypeError(`${method} ${path} is no operation of duo-node`)
+  const attributes = { 'tandem.operation': operation, 'rpc.system.name': 'socket.io' }
+  return span({ name: operation, kind: 'client', attributes }, async () =>
+    timed('rpc.client.call.duration', attributes, async () => acknowledged(socket, operation, call, timeoutMs)),
+  )
+}
+
+async function acknowledged(socket: Socket, operation: string, { path, body, token }: DuoNodeCall, timeoutMs: number) {
   const text = body.length === 0 ? {} : { body: new TextDecoder().decode(body) }
   try {
     // Connected since the line before: what is said goes out now, and is not kept for a later connection.
-    const given: unknown = await socket.timeout(timeoutMs).emitWithAck(operation, { token, path, ...text })
+    const given: unknown = await socket
+      .timeout(timeoutMs)
+      .emitWithAck(operation, { token, path, ...text, ...traceparentHeader() })
     const answer = socketAnswer.parse(given)
     return { status: answer.status, body: Uint8Array.from(new TextEncoder().encode(JSON.stringify(answer.body))) }
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { keyStatus } from './api.ts'
-import { hex, keyIdField } from './fields.ts'
+import { hex, keyIdField, traceparent } from './fields.ts'
 
 /** What happens to keys, as the backend hears of it. Source: docs/spec/events.md. */
 
@@ -84,6 +84,7 @@ export const socketCall = z.strictObject({
   path: z.string().min(1).max(2_048),
   /** JSON text, byte for byte what the token is bound to; absent for none */
   body: z.string().optional(),
+  traceparent: traceparent.optional(),
 })
 export type SocketCall = z.infer<typeof socketCall>
 
