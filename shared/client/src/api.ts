@@ -165,7 +165,7 @@ function worthRepeating(error: TandemError): boolean {
 }
 
 async function request<T>(
-  { fetch, after }: Platform,
+  { fetch, after, traceparent }: Platform,
   url: string,
   method: string,
   token: string,
@@ -176,6 +176,7 @@ async function request<T>(
   const cancel = after(REQUEST_MS, () => {
     overdue.abort()
   })
+  const trace = traceparent?.()
   try {
     const answer = await fetch(url, {
       method,
@@ -184,6 +185,7 @@ async function request<T>(
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
+        ...(trace === undefined ? {} : { traceparent: trace }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: overdue.signal,

@@ -33,6 +33,8 @@ export type Platform = {
   readonly after: (ms: number, act: () => void) => () => void
   /** lets the user interface breathe between long computations */
   readonly breathe: () => Promise<void>
+  /** `traceparent` of W3C Trace Context for each request, in an app that traces its own work */
+  readonly traceparent?: () => string | undefined
 }
 
 type Globals = {
