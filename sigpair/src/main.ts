@@ -1,4 +1,4 @@
-import { ConfigError, createLog, type LogLevel, onTermination } from '@tandem/service'
+import { ConfigError, createLog, type LogLevel, onTermination, readTelemetryConfig, startTelemetry } from '@tandem/service'
 import { readSigpairConfig, readSigpairMode, type SigpairMode } from './config.ts'
 import { startSigpair } from './start.ts'
 
@@ -42,8 +42,12 @@ async function run(
 ): Promise<void> {
   const log = createLog({ name, level })
   try {
+    const telemetry = await startTelemetry(name, readTelemetryConfig(), log)
     const running = await start()
-    onTermination(running.close, log)
+    onTermination(async () => {
+      await running.close()
+      await telemetry.close()
+    }, log)
   } catch (cause) {
     log.error({ event: 'not-started', cause })
     process.exit(1)

@@ -8,6 +8,7 @@ import {
   healthRoutes,
   listen,
   type Log,
+  projectOf,
   trustKeys,
 } from '@tandem/service'
 import { arithmetic } from './compute/arithmetic.ts'
@@ -18,8 +19,10 @@ import { type DialogueDeps, serveDialogue } from './dialogue/dialogue.ts'
 import { loadIdentity } from './keys/identity.ts'
 import { internalRoutes, readinessChecks } from './internal/internal-http.ts'
 import { createKms, type Kms } from './seal/kms.ts'
+import { watchKms } from './seal/kms-telemetry.ts'
 import { createPool, type WorkerModule } from './compute/pool.ts'
 import { createSealer } from './seal/seal.ts'
+import { countSignatures } from './sign/signing-telemetry.ts'
 import { listenForDevices } from './server.ts'
 import type { Stores } from './stores.ts'
 import { sweepExpired } from './sweep.ts'
@@ -91,11 +94,14 @@ export async function startSigpair(config: Config, randomness?: Randomness): Pro
   }
 }
 
+const logOf = ({ logLevel: level, stores }: Config) =>
+  createLog({ name: 'sigpair', level, project: projectOf(stores.parties) })
+
 async function openParts(config: Config): Promise<Parts> {
   const databases = await openDatabases(config)
-  const kms = createKms(config.kms)
+  const kms = watchKms(createKms(config.kms))
   const stores = { ...databases, sealer: createSealer(kms), now: Date.now }
-  return { config, kms, stores, log: createLog({ name: 'sigpair', level: config.logLevel }), drain: createDrain() }
+  return { config, kms, stores, log: logOf(config), drain: createDrain() }
 }
 
 async function serveDevices(
@@ -128,7 +134,7 @@ async function serveInternal(
       identity,
       backend: arithmetic().backend,
       rng,
-      complete: pool.completeSignature,
+      complete: countSignatures(pool.completeSignature),
       tasks: pool.shareTasks,
       policyDelayMs: config.policyDelayMs,
       callers: {

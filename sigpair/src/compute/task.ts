@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { Message, PartyIndex } from '@tandem/rounds'
+import { inThisScope } from '@tandem/service'
 import type { Pool } from './pool.ts'
 import type { Ending, Entry, FromWorker, Job, ToWorker } from './port-messages.ts'
 
@@ -37,14 +38,15 @@ export function startTask(pool: Pool, job: Job, host: TaskHost): Task {
     }
   }
   const ended = new Promise<Ending>((resolve) => {
-    port.on('message', (said: FromWorker) => {
+    const hear = (said: FromWorker) => {
       if (said.kind === 'request') void record(said.request, said.entry)
       else if (said.kind === 'ended') resolve(said.ending)
       else {
         sent.set(said.message.to, (sent.get(said.message.to) ?? 0) + 1)
         host.send(said.message)
       }
-    })
+    }
+    port.on('message', inThisScope(hear))
   })
   const finish = async () => {
     try {

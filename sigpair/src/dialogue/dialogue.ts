@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
 import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
 import { type Admitted, admit } from './admit.ts'
@@ -11,6 +10,7 @@ import { openPresign } from './dialogue-presign.ts'
 import { openRecover } from './dialogue-recover.ts'
 import { openRefresh } from './dialogue-refresh.ts'
 import { openSign } from './dialogue-sign.ts'
+import { type DialogueWatch, watchDialogue } from './dialogue-telemetry.ts'
 import { link } from './link.ts'
 import { type Member, othersOf, requireCommittee, signersIn } from '../member/member.ts'
 import type { PeerSession } from '../member/rounds.ts'
@@ -54,6 +54,7 @@ export async function serveDialogue(
   started: () => void,
 ): Promise<void> {
   const begun = performance.now()
+  const watch = watchDialogue(operation)
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), deps.deadlines.dialogueMs)
   let keyId: string | undefined
@@ -63,29 +64,34 @@ export async function serveDialogue(
   }
   const line = (fields: object) => {
     const ms = Math.round(performance.now() - begun)
-    return { event: 'dialogue', sessionId: randomUUID(), operation, keyId, ms, ...fields }
+    return { event: 'dialogue', sessionId: watch.id, operation, keyId, ms, ...fields }
   }
   try {
-    await serve(deps, socket, operation, { admitted, deadline: deadline.signal })
+    await serve(deps, socket, operation, { admitted, deadline: deadline.signal, watch })
     socket.close(FULFILLED, 'done')
-    deps.log.info(line({ code: 'OK' }))
+    watch.ended('OK', undefined, () => deps.log.info(line({ code: 'OK' })))
   } catch (cause) {
     const error = shown(cause)
     const { code, details } = error
     socket.close(ERRORS[code].close, reasonOf(error))
-    deps.log[code === 'INTERNAL' ? 'error' : 'warn'](line({ code, details, cause }))
+    const level = code === 'INTERNAL' ? 'error' : 'warn'
+    watch.ended(code, error, () => deps.log[level](line({ code, details, cause })))
   } finally {
     clearTimeout(timer)
   }
 }
 
-type Moments = { readonly admitted: (keyId: string) => void; readonly deadline: AbortSignal }
+type Moments = {
+  readonly admitted: (keyId: string) => void
+  readonly deadline: AbortSignal
+  readonly watch: DialogueWatch
+}
 
 async function serve(
   deps: DialogueDeps,
   socket: DeviceSocket,
   name: TicketOperation,
-  { admitted, deadline }: Moments,
+  { admitted, deadline, watch }: Moments,
 ): Promise<void> {
   const { stores, identity, rng, trust, member } = deps
   const message1 = await inTime(socket.next(), deps.deadlines.handshakeMs)
@@ -102,18 +108,20 @@ async function serve(
   try {
     const admission = await admit({ parties: stores.parties, now: stores.now, trust, member }, device, name)
     admitted(admission.ticket.keyId)
-    const { keyId, sub: owner } = admission.ticket
+    const { keyId, sub: owner, traceparent } = admission.ticket
     const attempt: Attempt = { method: `dialogue.${name}`, keyId, owner }
     const open = async () => {
       peers = openPeers(member, admission)
       return OPERATIONS[name](deps, admission)
     }
-    operation = watched(stores, attempt, await auditDenied(stores, attempt, open))
-    const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
-    const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
-    socket.send(message2)
-    const company = { device: link(socket, channel, member), peers }
-    await talk(stores, attempt, converse(deps, company, operation, deadline))
+    await watch.admitted(traceparent, async () => {
+      operation = watch.operation(watched(stores, attempt, await auditDenied(stores, attempt, open)))
+      const answer = { identity: toHex(identity.identity.publicKey), ...operation.answer }
+      const { message2, channel } = device.answer(utf8(canonicalJson(answer)))
+      socket.send(message2)
+      const company = { device: watch.link(link(socket, channel, member)), peers }
+      await talk(stores, attempt, converse(deps, company, operation, deadline))
+    })
   } finally {
     device.refuse()
     peers?.end()
