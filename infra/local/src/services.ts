@@ -42,11 +42,18 @@ export async function planServices(options: PlanOptions): Promise<readonly Servi
     METADATA_SERVER_DETECTION: 'none',
     HOSTS: ['127.0.0.1', 'localhost', '[::1]', host].join(','),
     ...storageEnv(options.storage),
+    ...telemetryEnv(process.env),
   }
   return [sigpair(options, keys), duoNode(options, keys), functions(options, keys)].map(({ name, env }) => {
     const program = programOf(name, options.bundles)
     return { name, args: program.args, env: { ...common, ...program.env, ...env } }
   })
+}
+
+/** Where whoever starts all of it wants spans and metrics to go. Source: docs/deploy/observability.md, section 5. */
+function telemetryEnv(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const told = Object.entries(env).filter(([name, value]) => name.startsWith('OTEL_') && value)
+  return Object.fromEntries(told) as Record<string, string>
 }
 
 /** What a service reads besides what its kind of process needs. */
