@@ -1,4 +1,11 @@
-import { ConfigError, createLog, type LogLevel, onTermination, readTelemetryConfig, startTelemetry } from '@tandem/service'
+import {
+  ConfigError,
+  createLog,
+  type LogLevel,
+  onTermination,
+  readTelemetryConfig,
+  startTelemetry,
+} from '@tandem/service'
 import { readSigpairConfig, readSigpairMode, type SigpairMode } from './config.ts'
 import { startSigpair } from './start.ts'
 
