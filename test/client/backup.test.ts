@@ -8,7 +8,9 @@ import {
 import { encodeShare } from '@tandem/ecdsa'
 import { toHex } from '@tandem/wire'
 import type { Dialogue } from '../../shared/client/src/dialogue/dialogue.ts'
-import { refreshOnDevice, verifiedBackup } from '../../shared/client/src/dialogue/dialogue-refresh.ts'
+import { backupOf, refreshOnDevice, requireVerified } from '../../shared/client/src/dialogue/dialogue-refresh.ts'
+import { legsOf } from '../../shared/client/src/dialogue/legs.ts'
+import { DEVICE, SIGPAIR } from '../../shared/client/src/members.ts'
 import { sealDeviceShare } from '../../shared/client/src/backup/device-share.ts'
 import { defaultPlatform } from '../../shared/client/src/platform.ts'
 import { fast } from '../helpers/backends.ts'
@@ -26,8 +28,11 @@ beforeAll(async () => {
 
 describe('Sigpair’s share', () => {
   test('L7 is kept only if the ciphertext verifies against our own record', async () => {
-    const verify = async (bytes: Uint8Array, ek = toHex(ours.ek), share = ours.device) =>
-      verifiedBackup(platform, fast, share, ek, bytes)
+    const verify = async (encryptedData: Uint8Array, recoveryKey = toHex(ours.ek), share = ours.device) => {
+      const entry = { index: SIGPAIR, encryptedData }
+      await requireVerified(platform, fast, { share, recoveryKey }, entry)
+      return backupOf(fast, { share, recoveryKey }, [entry])
+    }
     const { verificationHash, encryptedData } = ours
     expect(await verify(encryptedData)).toMatchObject({ epoch: 3, verificationHash, encryptionKey: toHex(ours.ek) })
 
@@ -48,7 +53,7 @@ describe('Sigpair’s share', () => {
         channel: { send: async () => Promise.reject(new Error('the rounds have begun')) },
         close: () => undefined,
       } as unknown as Dialogue
-      return refreshOnDevice(dialogue, {
+      return refreshOnDevice(legsOf(DEVICE, new Map([[SIGPAIR, dialogue]]), toHex(ours.dk)), {
         ...{ platform, backend: fast, onProgress: () => undefined, stage: async () => undefined },
         ...{ device: await device.identity(), keys: await device.sigpairKeys(), share: key.device },
         recoveryKeys: [toHex(ours.ek)],

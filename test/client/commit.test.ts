@@ -9,7 +9,7 @@ import { seeded } from '../helpers/rng.ts'
 
 const dealt = dealtKey(fast, 2, seeded('commit'), 0)
 const { share } = dealt.keys.get(dealt.signers[0]!)!
-const stage = { epoch: 0, stageId: toHex(seeded('stage')(32)), share: encodeShare(fast, share), pair: new Uint8Array() }
+const stage = { epoch: 0, stageId: toHex(seeded('stage')(32)), share: encodeShare(fast, share), pairs: [] }
 const keys = { exchange: new Uint8Array(32), identity: identityOf(2) }
 
 /** Party 2's receipt, true but for the changes. */

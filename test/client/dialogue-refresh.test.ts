@@ -30,7 +30,7 @@ async function refreshing(options: Options = {}): Promise<PaperDialogue & { read
     paper.diary.push('stage')
   }
   const run = { ...device, device: identity, keys: await device.sigpairKeys(), share: key.device, stage }
-  const result = await refreshOnDevice(paper.dialogue, { ...run, recoveryKeys: [toHex(ek)] }).catch(
+  const result = await refreshOnDevice(paper.legs, { ...run, recoveryKeys: [toHex(ek)] }).catch(
     (error: unknown) => error as Error,
   )
   return { ...paper, result }
@@ -56,7 +56,7 @@ test('the stage is the partner of what Sigpair has, share and pair, with this de
   expect(ours.publicShares).toEqual(theirs.publicShares)
   expect([ours.ssid, ours.conf, ours.identities]).toEqual([theirs.ssid, theirs.conf, theirs.identities])
   if (result instanceof Error) throw result
-  expect(decodePair(fast, ours, result.stage.pair).peer).toBe(2)
+  expect(decodePair(fast, ours, result.stage.pairs[0]!.setup).peer).toBe(2)
 })
 
 test('no acknowledgement leaves a device whose vault fails', async () => {

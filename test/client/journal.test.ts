@@ -4,7 +4,12 @@ import { limits } from '@tandem/wire'
 import { poison, recordCheck } from '../../shared/client/src/vault/journal.ts'
 import { loadWallet, saveWallet, type WalletRecord } from '../../shared/client/src/vault/wallet-record.ts'
 
-const epoch = { epoch: 0, stageId: `0x${'11'.repeat(32)}`, share: Uint8Array.of(1, 2), pair: Uint8Array.of(3, 4, 5) }
+const epoch = {
+  epoch: 0,
+  stageId: `0x${'11'.repeat(32)}`,
+  share: Uint8Array.of(1, 2),
+  pairs: [{ peer: 2, setup: Uint8Array.of(3, 4, 5) }],
+}
 const record: WalletRecord = {
   keyId: `0x${'22'.repeat(32)}`,
   name: 'Zoë',
@@ -13,7 +18,7 @@ const record: WalletRecord = {
   publicKey: `0x02${'44'.repeat(32)}`,
   current: epoch,
   stage: { ...epoch, epoch: 1 },
-  pair: { status: 'ACTIVE', opened: 0, passed: 0 },
+  pairs: [{ peer: 2, status: 'ACTIVE', opened: 0, passed: 0 }],
   restoring: { restoreId: 'rst_AAAAAAAAAAAAAAAAAAAAAA', reason: 'device-lost', notBefore: 1_800_000_000 },
   recoveryKeys: [`0x02${'55'.repeat(32)}`],
 }
@@ -44,10 +49,10 @@ test('a record of version 1 still loads, and is written as version 2', async () 
       epoch: 0,
       stageId: `0x${'0d'.repeat(32)}`,
       share: new Uint8Array(5).fill(1),
-      pair: new Uint8Array(3).fill(2),
+      pairs: [{ peer: 2, setup: new Uint8Array(3).fill(2) }],
     },
     stage: null,
-    pair: { status: 'ACTIVE', opened: 7, passed: 6 },
+    pairs: [{ peer: 2, status: 'ACTIVE', opened: 7, passed: 6 }],
     restoring: null,
     recoveryKeys: [],
   })
@@ -60,7 +65,7 @@ test('a record of a version to come is refused', async () => {
   const vault = memoryVault()
   await saveWallet(vault, record)
   const text = Buffer.from((await vault.get(`wallet/${record.keyId}`))!).toString('latin1')
-  await vault.put(`wallet/${record.keyId}`, Uint8Array.from(Buffer.from(text.replace('"v":2', '"v":3'), 'latin1')))
+  await vault.put(`wallet/${record.keyId}`, Uint8Array.from(Buffer.from(text.replace('"v":2', '"v":4'), 'latin1')))
   await expect(loadWallet(vault, record.keyId)).rejects.toMatchObject({ code: 'VAULT' })
 })
 
@@ -89,10 +94,10 @@ test('a poisoned pair is erased, and nothing opens or passes on it', async () =>
   const vault = memoryVault()
   await saveWallet(vault, record)
   await recordCheck(vault, record.keyId, check('open'))
-  await poison(vault, record.keyId)
-  const { current, pair } = await loadWallet(vault, record.keyId)
-  expect(current?.pair).toEqual(new Uint8Array())
-  expect(pair.status).toBe('POISONED')
+  await poison(vault, record.keyId, [2])
+  const { current, pairs } = await loadWallet(vault, record.keyId)
+  expect(current?.pairs).toEqual([{ peer: 2, setup: new Uint8Array() }])
+  expect(pairs).toMatchObject([{ peer: 2, status: 'POISONED' }])
   for (const entry of ['open', 'pass'] as const) {
     await expect(recordCheck(vault, record.keyId, check(entry))).rejects.toMatchObject({ code: 'WALLET_FROZEN' })
   }

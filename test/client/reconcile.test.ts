@@ -9,7 +9,7 @@ import {
 } from '@tandem/wire'
 import { reconcile, settleStage } from '../../shared/client/src/wallet/reconcile.ts'
 import { createStock } from '../../shared/client/src/wallet/stock.ts'
-import { loadWallet, NEW_PAIR, type WalletRecord } from '../../shared/client/src/vault/wallet-record.ts'
+import { loadWallet, newPairs, type WalletRecord } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from '../helpers/backends.ts'
 import { signAs } from '../helpers/keygen.ts'
 import { type PaperKey, paperDevice, paperKey, paperRecord, stageIdOf } from '../helpers/paper-device.ts'
@@ -66,7 +66,7 @@ const refused = expect.objectContaining({ code: 'ANSWER_REFUSED' }) as Error
 test('L9 `committed` puts the stage in force on Sigpair’s receipt, and presignatures of the old epoch are gone', async () => {
   const { calls, failure, held, stock } = await after({ asked: { fate: 'committed', committed: committed() } })
   expect([calls, failure, stock]).toEqual([['ask 4'], undefined, 0])
-  expect(held).toEqual({ ...record, current: record.stage, stage: null, pair: NEW_PAIR })
+  expect(held).toEqual({ ...record, current: record.stage, stage: null, pairs: newPairs(record.stage!) })
 })
 
 test('L9 `aborted` erases the stage on Sigpair’s receipt, and nothing else', async () => {

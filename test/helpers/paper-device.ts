@@ -6,6 +6,7 @@ import type { Api } from '../../shared/client/src/api.ts'
 import type { Device } from '../../shared/client/src/device.ts'
 import { createIdentity, openIdentity } from '../../shared/client/src/identity.ts'
 import { defaultPlatform } from '../../shared/client/src/platform.ts'
+import { createStanding } from '../../shared/client/src/standing.ts'
 import { type DeviceEpoch, saveWallet, type WalletRecord } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from './backends.ts'
 import { dealtKey } from './dealt-key.ts'
@@ -41,7 +42,7 @@ export function paperRecord({ device, next }: PaperKey, change: Partial<WalletRe
     publicKey: toHex(device.publicKey),
     current: epochOf(fast, device, Uint8Array.of(1, 2, 3)),
     stage: epochOf(fast, next.share, encodePair(fast, next.pairs[0]!)),
-    pair: { status: 'ACTIVE', opened: 5, passed: 4 },
+    pairs: [{ peer: 2, status: 'ACTIVE', opened: 5, passed: 4 }],
     restoring: null,
     recoveryKeys: [],
     ...change,
@@ -49,7 +50,12 @@ export function paperRecord({ device, next }: PaperKey, change: Partial<WalletRe
 }
 
 function epochOf(backend: Backend, share: KeyShare, pair: Uint8Array): DeviceEpoch {
-  return { epoch: share.epoch, stageId: stageIdOf(share), share: encodeShare(backend, share), pair }
+  return {
+    epoch: share.epoch,
+    stageId: stageIdOf(share),
+    share: encodeShare(backend, share),
+    pairs: [{ peer: 2, setup: pair }],
+  }
 }
 
 export function stageIdOf({ epoch }: KeyShare): string {
@@ -74,6 +80,7 @@ export async function paperDevice(
     sigpairKeys: async () => ({ exchange: new Uint8Array(32), identity: identityOf(2) }),
     exclusively: async (_keyId, act) => act(),
     renewing: new Set(),
+    standing: createStanding(() => 0),
   }
   return { device, vault }
 }

@@ -11,6 +11,7 @@ import {
 import { type Message, partyIndex, type Protocol, run, runAlone, type RunHost, sessionId } from '@tandem/rounds'
 import { toHex } from '@tandem/wire'
 import type { Dialogue } from '../../shared/client/src/dialogue/dialogue.ts'
+import { type Legs, legsOf } from '../../shared/client/src/dialogue/legs.ts'
 import { fast } from './backends.ts'
 import { identityOf, signAs } from './keygen.ts'
 import { seeded } from './rng.ts'
@@ -20,6 +21,8 @@ const [DEVICE, SIGPAIR] = [partyIndex(1), partyIndex(2)]
 /** A refresh dialogue without a socket: an honest Sigpair's rounds behind it, and a diary of what the device says. */
 export type PaperDialogue = {
   readonly dialogue: Dialogue
+  /** the one leg of a pair */
+  readonly legs: Legs
   /** `round 1` … of the refresh, `presign 1` …, `stored`, in order; tests add their own */
   readonly diary: string[]
   /** Sigpair's side, once it is through */
@@ -69,7 +72,8 @@ export function paperDialogue(
     receiveBytes: backup,
     close: () => undefined,
   }
-  return { dialogue, diary, sigpair: side }
+  const legs = legsOf(DEVICE, new Map([[SIGPAIR, dialogue]]), toHex(stageId))
+  return { dialogue, legs, diary, sigpair: side }
 }
 
 /** Nothing is stored and nobody is late: the device's side is what is tested. */

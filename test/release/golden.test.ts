@@ -27,7 +27,7 @@ type Manifest = {
   readonly suite: { readonly name: string; readonly number: number }
   readonly publicKey: string
   readonly stageBytes: readonly [number, number]
-  readonly wallet: { readonly keyId: string; readonly current: object }
+  readonly wallet: { readonly keyId: string; readonly current: object; readonly pair: object }
   readonly ageIdentity: string
   readonly recoveryKey: string
   readonly frames: readonly string[]
@@ -63,9 +63,12 @@ describe.each(releases)('%s, with today’s code', (release) => {
   test('the wallet in a vault loads whole', async () => {
     const vault = memoryVault()
     await vault.put(`wallet/${golden.wallet.keyId}`, read('wallet-record.bin'))
-    expect(await loadWallet(vault, golden.wallet.keyId)).toEqual({
-      ...golden.wallet,
-      current: { ...golden.wallet.current, share: read('device-share.bin'), pair: read('device-pair.bin') },
+    const { pair, current, ...wallet } = golden.wallet
+    const pairs = [{ peer: 2, setup: read('device-pair.bin') }]
+    expect(await loadWallet(vault, wallet.keyId)).toEqual({
+      ...wallet,
+      current: { ...current, share: read('device-share.bin'), pairs },
+      pairs: [{ peer: 2, ...pair }],
     })
   })
 

@@ -40,9 +40,9 @@ const record = {
   profileId: 'prof_golden',
   address: `0x${'ab'.repeat(20)}`,
   publicKey: `0x${bytesToHex(device.share.publicKey)}`,
-  current: { epoch: device.share.epoch, stageId: `0x${'11'.repeat(32)}`, share, pair },
+  current: { epoch: device.share.epoch, stageId: `0x${'11'.repeat(32)}`, share, pairs: [{ peer: 2, setup: pair }] },
   stage: null,
-  pair: { status: 'ACTIVE', opened: 7, passed: 7 },
+  pairs: [{ peer: 2, status: 'ACTIVE', opened: 7, passed: 7 }],
   restoring: null,
   recoveryKeys: [recoveryKey],
 } as const

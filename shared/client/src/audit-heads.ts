@@ -1,11 +1,16 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { type AuditHead, auditHead, auditHeadBytes, fromHex, fromUtf8, utf8 } from '@tandem/wire'
+import { type AuditHead, auditHead, auditHeadBytes, fromHex, fromUtf8, toHex, utf8 } from '@tandem/wire'
 import { TandemError } from './errors.ts'
+import { membersOf } from './members.ts'
+import type { PinnedKeys } from './pin.ts'
 import type { Vault } from './vault/vault.ts'
 
 const PREFIX = 'audit/'
 
-/** The ends of audit chains, by key id, as they were at some moment. */
+/** 0x and 16 hex digits tell members apart, and a file's name stays short. */
+const WRITER_CHARS = 18
+
+/** The ends of audit chains as they were at some moment: by key id, beside a committee by key id and who wrote the chain. */
 export type KnownHeads = ReadonlyMap<string, AuditHead>
 
 /**
@@ -20,13 +25,16 @@ export type AuditHeads = {
   /**
    * The head of its answer. Two requests at once may be answered in either order, so it is held to what was known before.
    *
-   * @throws {TandemError} `AUDIT_ROLLED_BACK`; `ANSWER_REFUSED` without the pinned Sigpair's signature
+   * @returns the end of the same chain that was known before, and the party whose chain it is
+   * @throws {TandemError} `AUDIT_ROLLED_BACK`; `ANSWER_REFUSED` without the pinned Sigpair's signature, or a member's
    */
-  check(before: KnownHeads, head: AuditHead): Promise<void>
+  check(before: KnownHeads, head: AuditHead): Promise<CheckedHead>
 }
 
-/** @param identity of the pinned Sigpair, Ed25519 */
-export function createAuditHeads(vault: Vault, identity: () => Promise<Uint8Array>): AuditHeads {
+export type CheckedHead = { readonly known: AuditHead | undefined; readonly writer: number }
+
+/** @param pinned Sigpair's keys, or the members': each has a chain of its own */
+export function createAuditHeads(vault: Vault, pinned: () => Promise<PinnedKeys>): AuditHeads {
   let heads: Promise<KnownHeads> | undefined
   let turn: Promise<unknown> = Promise.resolve()
   const known = async () => {
@@ -36,25 +44,29 @@ export function createAuditHeads(vault: Vault, identity: () => Promise<Uint8Arra
     })
     return heads
   }
-  const keep = async (head: AuditHead): Promise<void> => {
+  const keep = async (name: string, head: AuditHead): Promise<void> => {
     const now = await known()
-    const newest = now.get(head.keyId)
+    const newest = now.get(name)
     if (newest) refuseContradiction(newest, head)
     if (newest && newest.seq >= head.seq) return
-    await vault.put(PREFIX + head.keyId, utf8(JSON.stringify(head)))
-    heads = Promise.resolve(new Map(now).set(head.keyId, head))
+    await vault.put(PREFIX + name, utf8(JSON.stringify(head)))
+    heads = Promise.resolve(new Map(now).set(name, head))
   }
   return {
     known,
     check: async (before, head) => {
-      const signed = ed25519.verify(fromHex(head.signature), auditHeadBytes(head), await identity(), { zip215: false })
-      if (!signed) throw new TandemError('ANSWER_REFUSED', 'The end of the log is not signed by the pinned Sigpair.')
-      const earlier = before.get(head.keyId)
+      const keys = await pinned()
+      const writer = membersOf(keys).find(({ identity }) => isSigned(head, identity))
+      if (!writer) throw new TandemError('ANSWER_REFUSED', 'The end of the log is not signed by the pinned Sigpair.')
+      const name =
+        keys.committee === undefined ? head.keyId : `${head.keyId}/${toHex(writer.identity).slice(0, WRITER_CHARS)}`
+      const earlier = before.get(name)
       if (earlier && head.seq < earlier.seq) throw rolledBack(`${head.seq} lines, and there were ${earlier.seq}`)
       // One after the other: what is written last must be the newest.
-      turn = turn.then(async () => keep(head)).catch((error: unknown) => error)
+      turn = turn.then(async () => keep(name, head)).catch((error: unknown) => error)
       const failure = await turn
       if (failure instanceof Error) throw failure
+      return { known: earlier, writer: writer.index }
     },
   }
 }
@@ -72,8 +84,12 @@ function refuseContradiction(known: AuditHead, head: AuditHead): void {
 
 async function load(vault: Vault): Promise<KnownHeads> {
   const names = await vault.list(PREFIX)
-  const heads = await Promise.all(names.map(async (name) => read(await vault.get(name))))
-  return new Map(heads.map((head) => [head.keyId, head]))
+  const heads = names.map(async (name) => [name.slice(PREFIX.length), read(await vault.get(name))] as const)
+  return new Map(await Promise.all(heads))
+}
+
+function isSigned(head: AuditHead, identity: Uint8Array): boolean {
+  return ed25519.verify(fromHex(head.signature), auditHeadBytes(head), identity, { zip215: false })
 }
 
 function read(bytes: Uint8Array | undefined): AuditHead {

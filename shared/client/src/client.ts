@@ -95,7 +95,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
   const platform = options.platform ?? defaultPlatform()
   const backend = options.backend ?? noble
   const onProgress = options.onProgress ?? (() => undefined)
-  const heads = createAuditHeads(vault, async () => (await device.sigpairKeys()).identity)
+  const heads = createAuditHeads(vault, async () => device.sigpairKeys())
   const device: Device = createDevice({
     platform,
     backend,

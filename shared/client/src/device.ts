@@ -1,10 +1,11 @@
 import type { Backend } from '@tandem/ecdsa'
 import type { Api } from './api.ts'
-import { type Dialogue, openDialogue } from './dialogue/dialogue.ts'
+import { type Legs, type LegsRequest, openLegs } from './dialogue/legs.ts'
 import { createIdentity, type DeviceIdentity, openIdentity } from './identity.ts'
 import { checkPin, type Pin, type PinnedKeys, type TRUST_ON_FIRST_USE } from './pin.ts'
 import type { Platform } from './platform.ts'
 import type { OnProgress } from './dialogue/run-host.ts'
+import { createStanding, type Standing } from './standing.ts'
 import type { Hello, TicketRequest } from '@tandem/wire'
 import type { Vault } from './vault/vault.ts'
 
@@ -23,6 +24,8 @@ export type Device = {
   readonly exclusively: <T>(keyId: string, act: () => Promise<T>) => Promise<T>
   /** key ids whose next epoch is being made here and now: their stage is nobody else's to settle */
   readonly renewing: Set<string>
+  /** of the members of a committee; of no interest in a pair */
+  readonly standing: Standing
 }
 
 export type DeviceOptions = Pick<Device, 'platform' | 'backend' | 'vault' | 'api' | 'onProgress'> & {
@@ -38,6 +41,7 @@ export function createDevice(options: DeviceOptions): Device {
   return {
     ...options,
     renewing: new Set(),
+    standing: createStanding(platform.now),
     identity: once(async () =>
       openIdentity(await loadOrCreate(vault, IDENTITY, () => createIdentity(platform.random))),
     ),
@@ -52,16 +56,21 @@ export function createDevice(options: DeviceOptions): Device {
   }
 }
 
-/** Asks for a ticket and opens the dialogue it is for. */
+/**
+ * Asks for a ticket and opens the dialogue it is for, beside a committee one with each member that takes part.
+ *
+ * @param choose as {@link LegsRequest}
+ */
 export async function startDialogue(
   device: Device,
   ask: TicketRequest,
   hello: Hello,
-): Promise<{ dialogue: Dialogue; keyId: string }> {
+  choose?: LegsRequest['choose'],
+): Promise<{ legs: Legs; keyId: string }> {
   const [identity, keys] = [await device.identity(), await device.sigpairKeys()]
   device.onProgress({ step: 'ticket' })
   const { ticket, keyId, sigpairUrl } = await device.api.ticket(ask)
-  return { dialogue: await openDialogue(device.platform, { sigpairUrl, keys, device: identity, ticket, hello }), keyId }
+  return { legs: await openLegs(device.platform, { sigpairUrl, keys, device: identity, ticket, hello, choose }), keyId }
 }
 
 async function loadOrCreate(vault: Vault, name: string, create: () => Uint8Array): Promise<Uint8Array> {

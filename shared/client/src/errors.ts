@@ -24,16 +24,44 @@ export class TandemError extends Error {
   readonly details: string | undefined
   /** quote this to the operator */
   readonly requestId: string | undefined
+  /**
+   * Beside a committee, of what a dialogue with some of it came to: the members at fault by index, empty if nobody can say who.
+   * Others may do better. Undefined for everything else.
+   */
+  readonly members: readonly number[] | undefined
+
+  /** without the details */
+  readonly #message: string
 
   constructor(
     code: ErrorCode | DeviceErrorCode,
     message: string,
-    more: { readonly details?: string; readonly requestId?: string; readonly cause?: unknown } = {},
+    more: {
+      readonly details?: string
+      readonly requestId?: string
+      readonly members?: readonly number[]
+      readonly cause?: unknown
+    } = {},
   ) {
     super(more.details === undefined ? message : `${message} (${more.details})`, { cause: more.cause })
     this.code = code
+    this.#message = message
     this.details = more.details
     this.requestId = more.requestId
+    this.members = more.members
+  }
+
+  /** The same error, with who of a committee it came from. */
+  by(members: readonly number[]): TandemError {
+    const names = members.map((index) => `member ${index}`)
+    const details = [this.details, ...names].filter((part) => part !== undefined).join(', ')
+    const { requestId, cause } = this
+    return new TandemError(this.code, this.#message, {
+      ...(details === '' ? {} : { details }),
+      ...(requestId === undefined ? {} : { requestId }),
+      members,
+      cause,
+    })
   }
 
   /** Whether the same call may succeed later without being changed. */

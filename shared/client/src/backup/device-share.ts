@@ -1,5 +1,6 @@
 import { type Backend, decodeShare, type KeyShare } from '@tandem/ecdsa'
 import { TandemError } from '../errors.ts'
+import { DEVICE } from '../members.ts'
 
 /**
  * What the backup of the device's share holds, before it is sealed: the share's own encoding and nothing else. No OT seeds and no
@@ -8,7 +9,7 @@ import { TandemError } from '../errors.ts'
  *     offset  bytes  field
  *     0       4      "TDEV"
  *     4       1      version, 1
- *     5       343    share, as docs/spec/storage.md encodes it
+ *     5       rest   share, as docs/spec/storage.md encodes it; 343 bytes for two parties
  *
  * Source: docs/spec/backup.md, section 4.
  */
@@ -46,11 +47,16 @@ export function readDeviceShareContent(backend: Backend, content: Uint8Array): K
   const bytes = content.slice(MAGIC.length)
   try {
     const share = decodeShare(backend, bytes)
-    if (share.self === 1 && share.parties === 2) return share
+    if (isOfDevice(share)) return share
   } catch (cause) {
     throw new TandemError('BACKUP', 'The share in this backup is damaged; use another copy.', { cause })
   } finally {
     bytes.fill(0)
   }
   throw new TandemError('BACKUP', 'The share in this backup is not that of a device.')
+}
+
+/** Party 1 of a pair, the last party beside a committee. */
+function isOfDevice({ self, parties, withDevice }: KeyShare): boolean {
+  return withDevice === true ? self === parties : self === DEVICE && parties === 2
 }

@@ -1,4 +1,10 @@
 export { type AgeKey, type AgeLock, createAgeIdentity, openAgeFile, sealWithAge } from './age.ts'
 export { deviceShareContent, readDeviceShareContent, type ShareSealer } from './device-share.ts'
 export { createRecoveryKit, type RecoveryKit } from './recovery-kit.ts'
-export { openSigpairBackup, type SealedHalf, shareOfSigpair, verificationHashOf } from './sigpair-share.ts'
+export {
+  openCommitteeBackups,
+  openSigpairBackup,
+  type SealedHalf,
+  shareOfSigpair,
+  verificationHashOf,
+} from './sigpair-share.ts'

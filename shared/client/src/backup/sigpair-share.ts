@@ -1,13 +1,13 @@
 import { type Backend, backupHash, type KeyShare, pveDecrypt, shareOfPeer } from '@tandem/ecdsa'
-import { partyIndex } from '@tandem/rounds'
+import type { PartyIndex } from '@tandem/rounds'
 import { toHex } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
-
-const SIGPAIR = partyIndex(2)
+import { membersToSign, SIGPAIR } from '../members.ts'
+import { readBackupBundle } from './backup-bundle.ts'
 
 /** Sigpair's share as its owner has it: the ciphertext, and what opens it. */
 export type SealedHalf = {
-  /** 16 528 bytes. Source: docs/spec/backup.md 1.5 */
+  /** 16 528 bytes; beside a committee a bundle of several. Source: docs/spec/backup.md 1.5, gateway.md 5.3 */
   readonly encryptedData: Uint8Array
   /** the private half of the recovery key, 32 bytes; the caller overwrites it */
   readonly dk: Uint8Array
@@ -23,17 +23,36 @@ export type SealedHalf = {
  * Source: docs/spec/backup.md 1.6, 2.1.
  */
 export function openSigpairBackup(backend: Backend, ours: KeyShare, { encryptedData, dk }: SealedHalf): Uint8Array {
-  const { keyId, ssid, epoch, publicShares } = ours
-  const publicShare = publicShares[SIGPAIR - 1] ?? new Uint8Array()
-  const about = { keyId, ssid, epoch, party: SIGPAIR, publicShare, purpose: 'recovery' as const }
-  const opened = attempt(() => pveDecrypt(backend, dk, about, encryptedData))
+  const opened = openBackupOf(backend, ours, SIGPAIR, { encryptedData, dk })
   if (opened === undefined) {
     throw new TandemError(
       'BACKUP',
-      `Sigpair’s share of epoch ${epoch} does not open: another recovery key, another wallet or epoch, or a damaged file.`,
+      `Sigpair’s share of epoch ${ours.epoch} does not open: another recovery key, another wallet or epoch, or a damaged file.`,
     )
   }
   return opened
+}
+
+/**
+ * Opens the backups of a committee's shares beside the device's own share of the same epoch.
+ *
+ * @returns those that open, at least as many as sign with the device: with the device's `combineShares` takes them; the caller
+ *          overwrites their secrets
+ * @throws {TandemError} `BACKUP` if fewer do
+ *
+ * Source: docs/spec/gateway.md 5.3.
+ */
+export function openCommitteeBackups(backend: Backend, ours: KeyShare, { encryptedData, dk }: SealedHalf): KeyShare[] {
+  const shares = readBackupBundle(encryptedData).flatMap(({ index, encryptedData: one }) => {
+    const opened = openBackupOf(backend, ours, index, { encryptedData: one, dk })
+    return opened === undefined ? [] : [shareOfPeer(backend, ours, index, opened)]
+  })
+  if (shares.length >= membersToSign(ours)) return shares
+  for (const { secret } of shares) secret.fill(0)
+  throw new TandemError(
+    'BACKUP',
+    `${shares.length} shares of epoch ${ours.epoch} open, ${membersToSign(ours)} are needed: another recovery key, another wallet or epoch, or a damaged file.`,
+  )
 }
 
 /** Sigpair's share as a share of its own, which `combineShares` and the protocols take. */
@@ -46,9 +65,17 @@ export function verificationHashOf(backend: Backend, encryptedData: Uint8Array):
   return toHex(backupHash(backend, encryptedData))
 }
 
-function attempt<T>(act: () => T): T {
+function openBackupOf(
+  backend: Backend,
+  { keyId, ssid, epoch, publicShares }: KeyShare,
+  party: PartyIndex,
+  { encryptedData, dk }: SealedHalf,
+): Uint8Array | undefined {
+  const publicShare = publicShares[party - 1]
+  if (publicShare === undefined) return undefined
+  const about = { keyId, ssid, epoch, party, publicShare, purpose: 'recovery' as const }
   try {
-    return act()
+    return pveDecrypt(backend, dk, about, encryptedData)
   } catch (cause) {
     throw new TandemError('BACKUP', 'This is not the private half of a recovery key.', { cause })
   }

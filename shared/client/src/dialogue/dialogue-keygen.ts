@@ -1,9 +1,10 @@
 import { type Backend, decodeStage, type KeygenResult, keygen } from '@tandem/ecdsa'
 import { keyId as asKeyId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
-import { DEVICE, type Dialogue } from './dialogue.ts'
+import { finish, type Legs } from './legs.ts'
 import { TandemError } from '../errors.ts'
 import type { DeviceIdentity } from '../identity.ts'
+import { identitiesOf, sharingOf } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
 import type { Platform } from '../platform.ts'
 import { epochOf, rehearse } from './rehearsal.ts'
@@ -22,24 +23,24 @@ export type KeygenRun = {
 }
 
 /**
- * Key generation, then one presign on the new pair that both sides throw away: a setup that does not sign is found now,
- * not when money waits for it. Returns once Sigpair has confirmed that it stored its half.
+ * Key generation, then presigns on the new pairs that all sides throw away: a setup that does not sign is found now, not when
+ * money waits for it. Returns once everybody has confirmed to have stored its part.
  *
- * Source: docs/spec/flows.md 3.3–3.5.
+ * Source: docs/spec/flows.md 3.3–3.5, gateway.md 3.3.
  */
-export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promise<KeygenResult> {
+export async function keygenOnDevice(legs: Legs, run: KeygenRun): Promise<KeygenResult> {
   const { platform, backend, device, keys, onProgress } = run
-  const stageId = dialogue.answer.stageId
+  const { self, stageId } = legs
   if (stageId === undefined) throw new TandemError('ANSWER_REFUSED', 'Sigpair named no stage for the new key.')
 
   const setup = {
     keyId: asKeyId(fromHex(run.keyId)),
-    self: DEVICE,
-    threshold: 2,
-    identities: [device.identity, keys.identity],
+    self,
+    ...sharingOf(keys),
+    identities: identitiesOf(keys, device.identity),
   }
   const deps = { backend, rng: platform.random, sign: device.sign }
-  const result = await runOnDevice(platform, dialogue, keygen(setup, deps), {
+  const result = await runOnDevice(platform, legs, keygen(setup, deps), {
     record: async (entry) => {
       if (entry.entry !== 'store') return
       const staged = decodeStage(backend, entry.bytes)
@@ -49,9 +50,8 @@ export async function keygenOnDevice(dialogue: Dialogue, run: KeygenRun): Promis
       onProgress({ step: 'keygen', round })
     },
   })
-  await rehearse(dialogue, run, result, stageId)
+  await rehearse(legs, run, result, stageId)
 
-  dialogue.sendControl('stored')
-  await dialogue.receiveControl('done')
+  await finish(legs)
   return result
 }

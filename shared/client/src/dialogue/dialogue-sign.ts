@@ -1,7 +1,8 @@
 import { type Backend, type OnlineMessage, type Signature, type SigningKey, sign } from '@tandem/ecdsa'
-import { type JournalEntry, sessionId } from '@tandem/rounds'
+import { type JournalEntry, type PartyIndex, sessionId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
-import { DEVICE, type Dialogue, SIGPAIR } from './dialogue.ts'
+import { DEVICE, SIGPAIR } from '../members.ts'
+import { finish, type Legs } from './legs.ts'
 import type { Platform } from '../platform.ts'
 import { type OnProgress, runOnDevice } from './run-host.ts'
 
@@ -13,33 +14,32 @@ export type SignRun = {
   readonly sigid: string
   readonly message: OnlineMessage
   readonly record: (entry: JournalEntry) => Promise<void>
-  readonly onBan: () => Promise<void>
+  readonly onBan: (culprits: readonly PartyIndex[]) => Promise<void>
   readonly onProgress: OnProgress
 }
 
 /**
  * One signature in one dialogue. Sigpair assembles, verifies and stores it before the device gets it; the device verifies
- * it again.
+ * it again. Beside a committee everybody assembles.
  *
- * Source: docs/spec/flows.md, section 6.
+ * Source: docs/spec/flows.md, section 6; gateway.md 2.4.
  */
-export async function signOnDevice(dialogue: Dialogue, run: SignRun): Promise<Signature> {
+export async function signOnDevice(legs: Legs, run: SignRun): Promise<Signature> {
   const { platform, backend, key, message, onProgress } = run
   const session = {
     sigid: sessionId(fromHex(run.sigid)),
-    signers: [DEVICE, SIGPAIR],
+    signers: legs.signers,
     message,
-    assembler: SIGPAIR,
+    assembler: legs.self === DEVICE ? SIGPAIR : ('all' as const),
     range: 'evm' as const,
   }
-  const signature = await runOnDevice(platform, dialogue, sign(session, key, { backend, rng: platform.random }), {
+  const signature = await runOnDevice(platform, legs, sign(session, key, { backend, rng: platform.random }), {
     record: run.record,
     onBan: run.onBan,
     onRound: (round) => {
       onProgress({ step: 'sign', round })
     },
   })
-  dialogue.sendControl('stored')
-  await dialogue.receiveControl('done')
+  await finish(legs)
   return signature
 }

@@ -21,17 +21,13 @@ import {
 } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import type { DeviceIdentity } from '../identity.ts'
-import type { PinnedKeys } from '../pin.ts'
+import type { Member } from '../members.ts'
 import type { Platform, Socket } from '../platform.ts'
-
-/** Party indices of the pair: fixed for every key. */
-export const DEVICE = partyIndex(1)
-export const SIGPAIR = partyIndex(2)
 
 /** Frames that may wait unread. Sigpair is never more than a round and its final word ahead. */
 const MAX_WAITING = 4
 
-/** One encrypted conversation with Sigpair: a channel for the rounds, and the words around them. */
+/** One encrypted conversation with Sigpair, or a member of a committee: a channel for the rounds, and the words around them. */
 export type Dialogue = {
   readonly answer: HelloAnswer
   readonly channel: Channel
@@ -46,7 +42,10 @@ export type Dialogue = {
 export type DialogueRequest = {
   /** ws(s)://host:port */
   readonly sigpairUrl: string
-  readonly keys: PinnedKeys
+  /** as pinned */
+  readonly member: Member
+  /** the party this device is */
+  readonly self: PartyIndex
   readonly device: DeviceIdentity
   readonly ticket: string
   readonly hello: Hello
@@ -59,7 +58,7 @@ export type DialogueRequest = {
  *         otherwise the code Sigpair closed the socket with
  */
 export async function openDialogue(platform: Platform, request: DialogueRequest): Promise<Dialogue> {
-  const { hello, device, keys } = request
+  const { hello, device, member } = request
   const inbox = createInbox(platform.connect(`${request.sigpairUrl}/v1/${hello.op}`, 'tandem.v1'))
   const cancel = platform.after(limits.DIALOGUE_MS, () => {
     inbox.fail(new TandemError('NETWORK', 'The dialogue with Sigpair took too long; try again.'))
@@ -68,7 +67,7 @@ export async function openDialogue(platform: Platform, request: DialogueRequest)
     await inbox.opened
     const handshake = startHandshake({
       operation: hello.op,
-      sigpairKey: keys.exchange,
+      sigpairKey: member.exchange,
       deviceStatic: { secretKey: device.exchangeSecret, publicKey: device.exchange },
       identity: device.identity,
       certificate: device.certificate,
@@ -78,7 +77,7 @@ export async function openDialogue(platform: Platform, request: DialogueRequest)
     })
     inbox.send(handshake.message1)
     const { answer, channel } = handshake.finish(await inbox.next())
-    return dialogueOver(inbox, channel, checkAnswer(answer, keys), cancel)
+    return dialogueOver(inbox, channel, checkAnswer(answer, member), { request, cancel })
   } catch (cause) {
     cancel()
     inbox.close()
@@ -86,13 +85,20 @@ export async function openDialogue(platform: Platform, request: DialogueRequest)
   }
 }
 
-function dialogueOver(inbox: Inbox, secure: SecureChannel, answer: HelloAnswer, cancel: () => void): Dialogue {
+type Opened = { readonly request: DialogueRequest; readonly cancel: () => void }
+
+function dialogueOver(
+  inbox: Inbox,
+  secure: SecureChannel,
+  answer: HelloAnswer,
+  { request: { self: from, member }, cancel }: Opened,
+): Dialogue {
   const send = (frame: Frame) => {
     inbox.send(secure.seal(encodeFrame(frame)))
   }
   const nextFrame = async () => decodeFrame(secure.open(await inbox.next()))
   const sendBytes = (name: ControlName, body: Uint8Array) => {
-    send({ protocol: 'control', round: CONTROL[name], from: DEVICE, to: SIGPAIR, sid: ZERO, epoch: 0, body })
+    send({ protocol: 'control', round: CONTROL[name], from, to: member.index, sid: ZERO, epoch: 0, body })
   }
   const receiveBytes = async (name: ControlName) => {
     const frame = await nextFrame()
@@ -137,11 +143,11 @@ function toMessage(frame: Frame, from: PartyIndex): Message {
   }
 }
 
-function checkAnswer(bytes: Uint8Array, keys: PinnedKeys): HelloAnswer {
+function checkAnswer(bytes: Uint8Array, { identity }: Member): HelloAnswer {
   const parsed = helloAnswer.safeParse(JSON.parse(fromUtf8(bytes)))
   if (!parsed.success)
     throw new TandemError('ANSWER_REFUSED', 'Sigpair answered something that is not of its own schema.')
-  if (parsed.data.identity.toLowerCase() !== toHex(keys.identity)) {
+  if (parsed.data.identity.toLowerCase() !== toHex(identity)) {
     throw new TandemError('PIN_MISMATCH', 'Sigpair has another identity than the pinned one; nothing was signed.')
   }
   return parsed.data

@@ -3,23 +3,27 @@ import {
   encodePair,
   encodeShare,
   hideSecrets,
+  type KeyShare,
   openPair,
-  type PairSetup,
   presign,
+  rehearsalQuorums,
+  type SigningSession,
   type Stage,
 } from '@tandem/ecdsa'
 import { sessionId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
-import { DEVICE, type Dialogue, SIGPAIR } from './dialogue.ts'
 import { TandemError } from '../errors.ts'
+import { DEVICE } from '../members.ts'
 import type { Platform } from '../platform.ts'
+import type { Legs } from './legs.ts'
 import { type OnProgress, runOnDevice } from './run-host.ts'
 import type { DeviceEpoch } from '../vault/wallet-record.ts'
 
 /** A stage as the vault keeps it. @param stageId 0x-hex */
 export function epochOf(backend: Backend, stageId: string, { share, pairs }: Stage): DeviceEpoch {
-  const pair = encodePair(backend, onlyPair(pairs))
-  return hideSecrets({ epoch: share.epoch, stageId, share: encodeShare(backend, share), pair })
+  if (pairs.length !== share.parties - 1) throw new TandemError('ANSWER_REFUSED', 'The new key lacks a pair.')
+  const held = pairs.map((pair) => ({ peer: pair.peer, setup: encodePair(backend, pair) }))
+  return hideSecrets({ epoch: share.epoch, stageId, share: encodeShare(backend, share), pairs: held })
 }
 
 export type Rehearsal = {
@@ -29,29 +33,37 @@ export type Rehearsal = {
 }
 
 /**
- * One presign on the new pair that both sides throw away: a setup that does not sign is found now, not when money waits for it.
+ * A presign on the new pair that both sides throw away; beside a committee one with each of few quorums in which every two meet:
+ * a setup that does not sign is found now, not when money waits for it.
  *
- * Source: docs/spec/flows.md 3.4.
+ * Source: docs/spec/flows.md 3.4, gateway.md 3.3.
  */
 export async function rehearse(
-  dialogue: Dialogue,
+  legs: Legs,
   { platform, backend, onProgress }: Rehearsal,
   { share, pairs }: Stage,
   stageId: string,
 ): Promise<void> {
-  const key = { share, pairs: new Map([[SIGPAIR, openPair(backend, onlyPair(pairs))]]) }
-  const session = { sigid: sessionId(fromHex(stageId)), signers: [DEVICE, SIGPAIR] }
-  await runOnDevice(platform, dialogue, presign(session, key, { backend, rng: platform.random }), {
-    // Nothing long-lived is at stake yet: a failed check discards the whole stage.
-    record: async () => undefined,
-    onRound: (round) => {
-      onProgress({ step: 'rehearsal', round })
-    },
-  })
+  const key = { share, pairs: new Map(pairs.map((pair) => [pair.peer, openPair(backend, pair)])) }
+  for (const session of rehearsals(backend, share, stageId)) {
+    await runOnDevice(platform, legs, presign(session, key, { backend, rng: platform.random }), {
+      // Nothing long-lived is at stake yet: a failed check discards the whole stage.
+      record: async () => undefined,
+      onRound: (round) => {
+        onProgress({ step: 'rehearsal', round })
+      },
+    })
+  }
 }
 
-function onlyPair(pairs: readonly PairSetup[]): PairSetup {
-  const [pair] = pairs
-  if (pair === undefined) throw new TandemError('ANSWER_REFUSED', 'The new key has no pair.')
-  return pair
+/** What everybody rehearses, in this order: of a pair its stage names the run, of a committee ssid and signers do. */
+export function rehearsals(
+  { sha256 }: Pick<Backend, 'sha256'>,
+  share: KeyShare,
+  stageId: string,
+): readonly SigningSession[] {
+  return rehearsalQuorums(share).map((signers) => {
+    const named = share.self === DEVICE ? fromHex(stageId) : sha256(Uint8Array.from([...share.ssid, ...signers]))
+    return { sigid: sessionId(named), signers }
+  })
 }

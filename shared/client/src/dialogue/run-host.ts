@@ -1,7 +1,8 @@
-import { type JournalEntry, ProtocolAbort, type Protocol, run, type RunHost } from '@tandem/rounds'
+import { type JournalEntry, type PartyIndex, ProtocolAbort, type Protocol, run, type RunHost } from '@tandem/rounds'
 import { ERRORS, limits } from '@tandem/wire'
-import type { Dialogue } from './dialogue.ts'
 import { TandemError } from '../errors.ts'
+import { DEVICE } from '../members.ts'
+import type { Legs } from './legs.ts'
 import type { Platform } from '../platform.ts'
 
 /** Tells an app how far a long operation is. */
@@ -25,27 +26,29 @@ export type OnProgress = (progress: Progress) => void
 export type RunOptions = {
   readonly record: (entry: JournalEntry) => Promise<void>
   readonly onRound?: (round: number) => void
-  /** the OT check failed: destroy the pair, durably, before anybody is told */
-  readonly onBan?: () => Promise<void>
+  /** the OT check failed: destroy the pairs with these, durably, before anybody is told */
+  readonly onBan?: (culprits: readonly PartyIndex[]) => Promise<void>
 }
 
 /**
- * Runs the device's side of one protocol over a dialogue.
+ * Runs the device's side of one protocol with everybody who takes part.
  *
- * @throws {TandemError} `MPC_SIGNING_FAILED` with `Round n timeout` for a silent Sigpair; `PROTOCOL_ABORTED` for every
+ * @throws {TandemError} `MPC_SIGNING_FAILED` with `Round n timeout` for a silent peer; `PROTOCOL_ABORTED` for every
  *         failed check: whatever was staged is then worthless
  */
 export async function runOnDevice<Out>(
   platform: Platform,
-  dialogue: Dialogue,
+  legs: Legs,
   protocol: Protocol<Out>,
   { record, onRound, onBan }: RunOptions,
 ): Promise<Out> {
-  const { channel } = dialogue
+  const { channel, self } = legs
+  let begun = 0
   const host: RunHost = {
     channel: {
       send: async (message) => {
-        onRound?.(message.round)
+        if (message.round !== begun) onRound?.(message.round)
+        begun = message.round
         return channel.send(message)
       },
       receive: async (from, signal) => channel.receive(from, signal),
@@ -59,9 +62,10 @@ export async function runOnDevice<Out>(
   try {
     return await run(protocol, host)
   } catch (cause) {
-    if (cause instanceof ProtocolAbort && cause.verdict === 'ban') await onBan?.()
-    dialogue.close()
-    throw cause instanceof ProtocolAbort ? abortError(cause) : cause
+    if (cause instanceof ProtocolAbort && cause.verdict === 'ban') await onBan?.(cause.culprits)
+    legs.close()
+    if (!(cause instanceof ProtocolAbort)) throw cause
+    throw self === DEVICE ? abortError(cause) : abortError(cause).by(cause.culprits)
   }
 }
 

@@ -1,7 +1,7 @@
 import { closeStage, type DeviceKey, type EpochName, type Fate, openStage } from '@tandem/ecdsa'
 import { fromHex } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
-import { type DeviceEpoch, NEW_PAIR, type WalletRecord } from './wallet-record.ts'
+import { type DeviceEpoch, newPairs, type WalletRecord } from './wallet-record.ts'
 
 // The device's half of the staged commit, on a wallet's record: what decides is stage.ts of @tandem/ecdsa, what is written is
 // one record. Source: docs/spec/refresh.md, section 3.
@@ -26,8 +26,9 @@ export function withFate(record: WalletRecord, stage: DeviceEpoch, fate: Fate): 
   const before = stagesOf(record)
   const { key } = closeStage(before, held(stage), fate)
   if (key === before) return record
-  const next = { ...record, current: key.current?.held ?? null, stage: key.stage?.held ?? null }
-  return fate === 'committed' ? { ...next, pair: NEW_PAIR, restoring: null } : next
+  const { commit: _, ...rest } = record
+  const next = { ...rest, current: key.current?.held ?? null, stage: key.stage?.held ?? null }
+  return fate === 'committed' ? { ...next, pairs: newPairs(stage), restoring: null } : next
 }
 
 function stagesOf({ current, stage }: WalletRecord): DeviceKey<Held> {

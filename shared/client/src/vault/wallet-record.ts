@@ -1,24 +1,48 @@
-import { fromUtf8, utf8 } from '@tandem/wire'
+import { fromUtf8, type Intent, type StoredBackups, utf8 } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
+import { SIGPAIR } from '../members.ts'
 import type { Vault } from './vault.ts'
 
-/** One epoch of a key, as P1 holds it. `share` and `pair` are the encodings of @tandem/ecdsa; `pair` is empty once poisoned. */
+/** One epoch of a key, as this device holds it. `share` and `setup` are the encodings of @tandem/ecdsa. */
 export type DeviceEpoch = {
   readonly epoch: number
   /** 0x-hex */
   readonly stageId: string
   readonly share: Uint8Array
-  readonly pair: Uint8Array
+  /** one with each other party, by index: Sigpair, or the members of a committee */
+  readonly pairs: readonly HeldPair[]
 }
 
-/** The device's half of the write-ahead: OT checks begun and passed on our Δ. Spec: docs/spec/abort.md. */
+/** `setup` is empty once the pair is poisoned, and where a restore has brought the share alone. */
+export type HeldPair = { readonly peer: number; readonly setup: Uint8Array }
+
+/** The device's half of the write-ahead with one peer: OT checks begun and passed on our Δ. Spec: docs/spec/abort.md. */
 export type PairState = {
+  readonly peer: number
   readonly status: 'ACTIVE' | 'STALE' | 'POISONED'
   readonly opened: number
   readonly passed: number
 }
 
-export const NEW_PAIR: PairState = { status: 'ACTIVE', opened: 0, passed: 0 }
+/** As pairs are that come into force. */
+export function newPairs({ pairs }: Pick<DeviceEpoch, 'pairs'>): readonly PairState[] {
+  return pairs.map(({ peer }) => ({ peer, status: 'ACTIVE', opened: 0, passed: 0 }))
+}
+
+/**
+ * A commit that this device has signed, beside a committee: some members may have it and others not, so it is repeated until
+ * receipts end it. Everything in it is public. Source: docs/spec/gateway.md 5.2.
+ */
+export type SignedCommit = {
+  readonly profileId: string
+  readonly stageId: string
+  readonly backups: StoredBackups
+  readonly intent: Intent
+  /** of a rotation */
+  readonly repair?: true
+  /** of a restore, which it belongs to */
+  readonly restoreId?: string
+}
 
 /** A restore that was asked for and is not in force yet. Spec: docs/spec/flows.md, section 12. */
 export type Restoring = {
@@ -40,8 +64,10 @@ export type WalletRecord = {
   readonly current: DeviceEpoch | null
   /** erased only on a receipt */
   readonly stage: DeviceEpoch | null
-  /** of the pair of `current`; a pair that comes into force begins anew */
-  readonly pair: PairState
+  /** of the pairs of `current`; pairs that come into force begin anew */
+  readonly pairs: readonly PairState[]
+  /** of the open stage */
+  readonly commit?: SignedCommit
   readonly restoring: Restoring | null
   /** public recovery keys that the owner named on this device, 0x-hex, lower case: Sigpair backs up to no other */
   readonly recoveryKeys: readonly string[]
@@ -49,8 +75,9 @@ export type WalletRecord = {
 
 const PREFIX = 'wallet/'
 
-/** Version 1 knew neither `restoring` nor `recoveryKeys`. */
-const VERSION = 2
+/** Version 1 knew neither `restoring` nor `recoveryKeys`, version 2 one pair only. One pair with Sigpair is still written as 2. */
+const PAIR_VERSION = 2
+const VERSION = 3
 const OLDEST = 1
 
 export async function loadWallet(vault: Vault, keyId: string): Promise<WalletRecord> {
@@ -84,20 +111,25 @@ export async function dropWallet(vault: Vault, keyId: string): Promise<void> {
   await vault.delete(PREFIX + keyId)
 }
 
-type Header = Omit<WalletRecord, 'current' | 'stage' | 'restoring' | 'recoveryKeys'> & {
+type Name = Pick<DeviceEpoch, 'epoch' | 'stageId'> & { readonly peers?: readonly number[] }
+
+type Header = Omit<WalletRecord, 'current' | 'stage' | 'pairs' | 'restoring' | 'recoveryKeys'> & {
   readonly v: number
   readonly restoring?: Restoring | null
   readonly recoveryKeys?: readonly string[]
-  readonly current: { readonly epoch: number; readonly stageId: string } | null
-  readonly stage: { readonly epoch: number; readonly stageId: string } | null
+  readonly current: Name | null
+  readonly stage: Name | null
+  /** up to version 2 */
+  readonly pair?: Omit<PairState, 'peer'>
+  readonly pairs?: readonly PairState[]
 }
 
 /** LE32 length ‖ JSON of what is public ‖ (LE32 length ‖ secret bytes)*: secrets stay bytes, never strings. */
 function encode(record: WalletRecord): Uint8Array {
-  const name = (e: DeviceEpoch | null) => (e === null ? null : { epoch: e.epoch, stageId: e.stageId })
-  const header: Header = { ...record, v: VERSION, current: name(record.current), stage: name(record.stage) }
-  const secrets = [record.current, record.stage].flatMap((e) => (e === null ? [] : [e.share, e.pair]))
-  const parts = [utf8(JSON.stringify(header)), ...secrets]
+  const secrets = [record.current, record.stage].flatMap((e) =>
+    e === null ? [] : [e.share, ...e.pairs.map(({ setup }) => setup)],
+  )
+  const parts = [utf8(JSON.stringify(headerOf(record))), ...secrets]
   const out = new Uint8Array(parts.reduce((sum, p) => sum + 4 + p.length, 0))
   const view = new DataView(out.buffer)
   let at = 0
@@ -107,6 +139,23 @@ function encode(record: WalletRecord): Uint8Array {
     at += 4 + part.length
   }
   return out
+}
+
+function headerOf(record: WalletRecord): Header {
+  const { current, stage, pairs, ...rest } = record
+  const [only] = pairs
+  const isPair =
+    only?.peer === SIGPAIR && [pairs, current?.pairs, stage?.pairs].every((all) => !all || isWithSigpair(all))
+  const name = (e: DeviceEpoch | null): Name | null =>
+    e && { epoch: e.epoch, stageId: e.stageId, ...(!isPair && { peers: e.pairs.map(({ peer }) => peer) }) }
+  const epochs = { current: name(current), stage: name(stage) }
+  if (!isPair) return { ...rest, ...epochs, pairs, v: VERSION }
+  const { status, opened, passed } = only
+  return { ...rest, ...epochs, pair: { status, opened, passed }, v: PAIR_VERSION }
+}
+
+function isWithSigpair(pairs: readonly { readonly peer: number }[]): boolean {
+  return pairs.length === 1 && pairs[0]?.peer === SIGPAIR
 }
 
 function decode(bytes: Uint8Array): WalletRecord {
@@ -120,12 +169,17 @@ function decode(bytes: Uint8Array): WalletRecord {
     return bytes.slice(at - length, at)
   }
   const header = readHeader(next())
-  const epoch = (e: Header['current']): DeviceEpoch | null =>
-    e === null ? null : { ...e, share: next(), pair: next() }
+  const epoch = (e: Name | null): DeviceEpoch | null => {
+    if (e === null) return null
+    const { epoch, stageId, peers = [SIGPAIR] } = e
+    return { epoch, stageId, share: next(), pairs: peers.map((peer) => ({ peer, setup: next() })) }
+  }
   const current = epoch(header.current)
   const stage = epoch(header.stage)
-  const { keyId, name, profileId, address, publicKey, pair, restoring = null, recoveryKeys = [] } = header
-  return { keyId, name, profileId, address, publicKey, current, stage, pair, restoring, recoveryKeys }
+  const { keyId, name, profileId, address, publicKey, pair, commit, restoring = null, recoveryKeys = [] } = header
+  const pairs = header.pairs ?? (pair ? [{ peer: SIGPAIR, ...pair }] : [])
+  const held = { keyId, name, profileId, address, publicKey, current, stage, pairs, restoring, recoveryKeys }
+  return commit === undefined ? held : { ...held, commit }
 }
 
 function readHeader(bytes: Uint8Array): Header {

@@ -1,9 +1,11 @@
 import type { KeyShare } from '@tandem/ecdsa'
-import { fromBase64url, type TwoFactorCode } from '@tandem/wire'
+import { type BackupResponse, fromBase64url, type TwoFactorCode } from '@tandem/wire'
+import type { SealedShareOf } from '../backup/backup-bundle.ts'
 import { sealDeviceShare, type ShareSealer } from '../backup/device-share.ts'
 import type { Device } from '../device.ts'
-import { type SigpairBackup, verifiedBackup } from '../dialogue/dialogue-refresh.ts'
+import { type BackupRecord, backupOf, requireVerified, type SigpairBackup } from '../dialogue/dialogue-refresh.ts'
 import { TandemError } from '../errors.ts'
+import { membersOf, membersToSign, SIGPAIR } from '../members.ts'
 import type { Wallet } from './create-wallet.ts'
 import { signIntent } from './intent.ts'
 import { heldShare } from './signing-key.ts'
@@ -17,28 +19,58 @@ export type BackupOptions = {
 
 /**
  * Sigpair's share, encrypted to the owner's recovery key, and verified here against our own record before the app gets it. The
- * first backup enrols the key.
+ * first backup enrols the key. Beside a committee: the shares of all members that answer, enough to make the key with this device's.
  *
  * @throws {TandemError} `ANSWER_REFUSED` for a ciphertext that is not the share's; `VALIDATION_FAILED` if another recovery key is
  *         enrolled; `EPOCH_MISMATCH` if the wallet is in another epoch
  *
- * Source: docs/spec/flows.md 10.1, backup.md.
+ * Source: docs/spec/flows.md 10.1, backup.md, gateway.md 5.3.
  */
 export async function backUp(device: Device, wallet: Wallet, options: BackupOptions): Promise<SigpairBackup> {
-  const { api, platform, backend, vault, onProgress } = device
+  const { api, backend, vault, onProgress } = device
   const encryptionKey = options.encryptionKey.toLowerCase()
   const share = heldShare(backend, await loadWallet(vault, wallet.keyId))
   const signed = await signedBody(device, 'backup', share, wallet, { encryptionKey })
   onProgress({ step: 'backup' })
   const answer = await api.backUp({ profileId: wallet.profileId, ...signed, ...code(options.twoFactorCode) })
-  if (answer.epoch !== share.epoch)
-    throw new TandemError('EPOCH_MISMATCH', 'The backup is of another epoch; try again.')
-
-  const backup = await verifiedBackup(platform, backend, share, encryptionKey, fromBase64url(answer.encryptedData))
-  const same = answer.verificationHash.toLowerCase() === backup.verificationHash
-  if (!same) throw new TandemError('ANSWER_REFUSED', 'Sigpair shows another verification hash than the backup has.')
+  const about = { share, recoveryKey: encryptionKey }
+  const backup = await (share.withDevice === true ? backupOfMembers : backupOfSigpair)(device, about, answer)
+  share.secret.fill(0)
   await nameRecoveryKey(device, wallet.keyId, encryptionKey)
   return backup
+}
+
+async function backupOfSigpair(
+  { platform, backend }: Device,
+  about: BackupRecord,
+  { epoch, encryptedData, verificationHash }: BackupResponse,
+): Promise<SigpairBackup> {
+  if (epoch !== about.share.epoch) throw new TandemError('EPOCH_MISMATCH', 'The backup is of another epoch; try again.')
+  const entry = { index: SIGPAIR, encryptedData: fromBase64url(encryptedData) }
+  await requireVerified(platform, backend, about, entry)
+  const backup = backupOf(backend, about, [entry])
+  const same = verificationHash.toLowerCase() === backup.verificationHash
+  if (!same) throw new TandemError('ANSWER_REFUSED', 'Sigpair shows another verification hash than the backup has.')
+  return backup
+}
+
+/** Each against its member's point. What one of them spoils does not take the others'. */
+async function backupOfMembers(device: Device, about: BackupRecord, { nodes }: BackupResponse): Promise<SigpairBackup> {
+  const good: SealedShareOf[] = []
+  let failure: unknown
+  for (const { index } of membersOf(await device.sigpairKeys())) {
+    const own = nodes?.find((node) => node.index === index && node.epoch === about.share.epoch)
+    if (own === undefined) continue
+    const entry = { index, encryptedData: fromBase64url(own.encryptedData) }
+    await requireVerified(device.platform, device.backend, about, entry).then(
+      () => good.push(entry),
+      (error: unknown) => {
+        failure = error
+      },
+    )
+  }
+  if (good.length >= membersToSign(about.share)) return backupOf(device.backend, about, good)
+  throw failure ?? new TandemError('UNAVAILABLE', 'Too few members of the committee made a backup; try again later.')
 }
 
 /**

@@ -7,7 +7,6 @@ import {
   toBase64url,
 } from '@tandem/wire'
 import type { Device } from '../device.ts'
-import { DEVICE, SIGPAIR } from '../dialogue/dialogue.ts'
 import { TandemError } from '../errors.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
 import { approveBatch, type BatchRequest, checkSigned } from './batch-check.ts'
@@ -15,9 +14,9 @@ import type { Wallet } from './create-wallet.ts'
 import { encodeOperation, toWire } from './operation.ts'
 import type { Payments } from './payments.ts'
 import { fillPresignatures } from './presignatures.ts'
-import type { Approved } from './sign-session.ts'
+import { type Approved, isAway, isCommittee } from './sign-session.ts'
 import { afterBatchFailure } from './settle-batch.ts'
-import { currentShare } from './signing-key.ts'
+import { currentShare, signersOf } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { addressOf } from './transaction.ts'
 
@@ -105,36 +104,39 @@ async function sign(signing: Signing, { batchId }: BatchOperationsResponse, appr
   const proof = twoFactorCode === undefined ? {} : { twoFactorCode }
   for (let set = 1; ; set++) {
     await stockUp(device, stock, wallet, approved.length)
-    const signatures = await sharesOf(signing, approved)
+    const { signatures, members } = await sharesOf(signing, approved)
     try {
       return (await device.api.signBatch({ batchId, signatures, ...proof })).signedOps
     } catch (error) {
+      const away = members.length > 0 && isAway(error)
       const spent = error instanceof TandemError && error.code === 'PRESIGNATURE_CONSUMED'
-      if (!spent || set === MAX_SETS) throw error
+      if (away) device.standing.failed(members)
+      if (!(spent || away) || set === MAX_SETS) throw error
       // One of them is not what Sigpair has; the next dialogue tells it that all the others are gone too.
       stock.clear(wallet.keyId)
     }
   }
 }
 
-/** One share each. Taking a presignature removes it from the stock, whatever happens next. */
-async function sharesOf({ device, stock, wallet, share }: Signing, approved: readonly Approved[]): Promise<string[]> {
-  const { backend, platform, onProgress } = device
+/** One share each, and the members of a committee they need. Taking a presignature removes it from the stock, whatever happens next. */
+async function sharesOf({ device, stock, wallet, share }: Signing, approved: readonly Approved[]) {
+  const { backend, platform, onProgress, standing } = device
   // Others sign with this wallet too: all are taken at once, or none.
   if (stock.size(wallet.keyId) < approved.length) throw tooFew()
-  const taken = approved.map(() => stock.take(wallet.keyId))
+  const taken = approved.map(() => stock.take(wallet.keyId, ({ signers }) => standing.failuresOf(signers)))
   const { publicKey, chainCode, epoch } = share
-  const key = { publicKey, chainCode, epoch, signers: [DEVICE, SIGPAIR] }
   const shares: string[] = []
   for (const [i, message] of approved.entries()) {
     const presignature = taken[i]
     if (presignature === undefined) throw tooFew()
     onProgress({ step: 'sign' })
+    const key = { publicKey, chainCode, epoch, signers: signersOf(share, presignature) }
     const online = onlineShare(backend, presignature, key, { ...message, rhoD: platform.random(32) })
     shares.push(toBase64url(encodeSignatureShare(online.share)))
     await platform.breathe()
   }
-  return shares
+  const members = taken.flatMap((one) => (one !== undefined && isCommittee(one) ? one.signers.slice(0, -1) : []))
+  return { signatures: shares, members: [...new Set(members)] }
 }
 
 /** @throws {TandemError} `PRESIGNATURE_CONSUMED` if there cannot be as many */

@@ -2,7 +2,9 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { type Backend, commitStatement, decodeShare, provePossession } from '@tandem/ecdsa'
 import { type ClientShare, type CommitReceipt, fromHex, toHex } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
+import { type Member, receiptsNeeded } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
+import { vouching } from './vouching.ts'
 import type { Platform } from '../platform.ts'
 import type { DeviceEpoch } from '../vault/wallet-record.ts'
 
@@ -24,11 +26,39 @@ export function clientShareOf(platform: Platform, backend: Backend, stage: Devic
  *
  * Source: docs/spec/flows.md 3.6.
  */
-export function checkReceipt(backend: Backend, keys: PinnedKeys, stage: DeviceEpoch, receipt: CommitReceipt): void {
+export function checkReceipt(
+  backend: Backend,
+  keys: Pick<Member, 'identity'>,
+  stage: DeviceEpoch,
+  receipt: CommitReceipt,
+): void {
   const share = decodeShare(backend, stage.share)
+  share.secret.fill(0)
   const statement = commitStatement(backend, { ...share, stageId: fromHex(stage.stageId) })
   const genuine = ed25519.verify(fromHex(receipt.signature), statement, keys.identity, { zip215: false })
   if (!genuine) throw unsigned() // check L9
+}
+
+/** What a commit answers: Sigpair's receipt, or one of each member that has done it. */
+export type Committed = {
+  readonly receipt: CommitReceipt
+  readonly nodes?: readonly { readonly index: number; readonly receipt: CommitReceipt }[] | undefined
+}
+
+/**
+ * As {@link checkReceipt}; beside a committee the word of as many members as sign.
+ *
+ * Source: docs/spec/gateway.md 5.2.
+ */
+export function checkReceipts(
+  backend: Backend,
+  keys: PinnedKeys,
+  stage: DeviceEpoch,
+  { receipt, nodes }: Committed,
+): void {
+  if (keys.committee === undefined) return checkReceipt(backend, keys, stage, receipt)
+  const good = vouching(keys, nodes, (member, entry) => checkReceipt(backend, member, stage, entry.receipt))
+  if (good.length < receiptsNeeded(keys).adopt) throw tooFew() // check L9
 }
 
 function unsigned(): TandemError {
@@ -36,4 +66,8 @@ function unsigned(): TandemError {
     'ANSWER_REFUSED',
     'The commit receipt is not signed by the pinned Sigpair; nothing was changed.',
   )
+}
+
+function tooFew(): TandemError {
+  return new TandemError('ANSWER_REFUSED', 'Too few members have signed that they committed; try again.')
 }

@@ -1,5 +1,5 @@
 import { toHex } from '@tandem/wire'
-import { checkReceipt, clientShareOf } from './commit.ts'
+import { checkReceipts, clientShareOf } from './commit.ts'
 import { type Device, startDialogue } from '../device.ts'
 import { keygenOnDevice } from '../dialogue/dialogue-keygen.ts'
 import { TandemError } from '../errors.ts'
@@ -8,9 +8,9 @@ import { signIntent } from './intent.ts'
 import { addressOf } from './transaction.ts'
 import {
   type DeviceEpoch,
-  NEW_PAIR,
   loadWallet,
   loadWallets,
+  newPairs,
   saveWallet,
   type WalletRecord,
 } from '../vault/wallet-record.ts'
@@ -35,7 +35,7 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
   const { platform, backend, vault, onProgress } = device
   const identity = await device.identity()
   const ask = { operation: 'keygen' as const, deviceKey: deviceKeyOf(identity) }
-  const { dialogue, keyId } = await startDialogue(device, ask, { op: 'keygen' })
+  const { legs, keyId } = await startDialogue(device, ask, { op: 'keygen' })
 
   const stage = async (epoch: DeviceEpoch, publicKey: Uint8Array) =>
     saveWallet(vault, {
@@ -46,12 +46,12 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
       publicKey: toHex(publicKey),
       current: null,
       stage: epoch,
-      pair: NEW_PAIR,
+      pairs: newPairs(epoch),
       restoring: null,
       recoveryKeys: [],
     })
   try {
-    await keygenOnDevice(dialogue, {
+    await keygenOnDevice(legs, {
       platform,
       backend,
       device: identity,
@@ -61,7 +61,7 @@ export async function createWallet(device: Device, name: string): Promise<Wallet
       onProgress,
     })
   } finally {
-    dialogue.close()
+    legs.close()
   }
   return commitWallet(device, await loadWallet(vault, keyId))
 }
@@ -95,10 +95,10 @@ async function commitWallet(device: Device, record: WalletRecord): Promise<Walle
   onProgress({ step: 'commit' })
   const body = { name, clientShare: clientShareOf(platform, backend, stage) }
   const intent = signIntent(platform, await device.identity(), { op: 'keygen', keyId, epoch: stage.epoch }, body)
-  const { profileId, receipt } = await api.createProfile({ ...body, intent })
+  const answer = await api.createProfile({ ...body, intent })
 
-  checkReceipt(backend, await device.sigpairKeys(), stage, receipt)
-  const committed = { ...record, profileId, current: stage, stage: null }
+  checkReceipts(backend, await device.sigpairKeys(), stage, answer)
+  const committed = { ...record, profileId: answer.profileId, current: stage, stage: null }
   await saveWallet(vault, committed)
   return walletOf(committed)
 }

@@ -1,9 +1,9 @@
 import { type KeyShare, provePossession, verifyPossession } from '@tandem/ecdsa'
-import { fromHex, toHex } from '@tandem/wire'
+import { type DrillResponse, fromHex, toHex } from '@tandem/wire'
 import { readDeviceShareContent } from '../backup/device-share.ts'
 import type { Device } from '../device.ts'
-import { SIGPAIR } from '../dialogue/dialogue.ts'
 import { TandemError } from '../errors.ts'
+import { DEVICE, membersToSign, SIGPAIR } from '../members.ts'
 import type { Wallet } from './create-wallet.ts'
 
 /**
@@ -15,7 +15,9 @@ import type { Wallet } from './create-wallet.ts'
  * @throws {TandemError} `BACKUP` for a backup that is damaged, of another wallet, or of an epoch that is past; `ANSWER_REFUSED` if
  *         Sigpair cannot prove its half
  *
- * Source: docs/spec/flows.md 10.3.
+ * Beside a committee as many members prove theirs as sign.
+ *
+ * Source: docs/spec/flows.md 10.3, gateway.md 5.3.
  */
 export async function drill(device: Device, wallet: Wallet, content: Uint8Array): Promise<{ readonly epoch: number }> {
   const { api, platform, backend } = device
@@ -24,19 +26,30 @@ export async function drill(device: Device, wallet: Wallet, content: Uint8Array)
     if (toHex(share.publicKey) !== wallet.publicKey.toLowerCase()) throw unfit('This backup is of another wallet.')
     const challenge = platform.random(32)
     const answer = await api.drill({ profileId: wallet.profileId, challenge: toHex(challenge) })
-    if (answer.epoch !== share.epoch) throw unfit(pastEpoch(share, answer.epoch))
+    const parts = partsOf(share, answer)
+    const current = parts.find(({ epoch }) => epoch > share.epoch) ?? answer
+    if (parts.filter(({ epoch }) => epoch === share.epoch).length < membersToSign(share)) {
+      throw unfit(pastEpoch(share, current.epoch))
+    }
 
     const why = { purpose: 'drill' as const, challenge }
     const ours = { ...claimOf(share, share.self), proof: provePossession(backend, share, platform.random, why) }
-    const theirs = { ...claimOf(share, SIGPAIR), proof: fromHex(answer.proof) }
-    const halves = [ours, theirs].every((half) => verifyPossession(backend, half, half.proof, why))
-    const same = answer.publicShare.toLowerCase() === toHex(theirs.publicShare)
-    if (!halves || !same)
+    const holds = (half: typeof ours) => verifyPossession(backend, half, half.proof, why)
+    const theirs = parts.filter(({ index, publicShare, proof }) => {
+      const half = { ...claimOf(share, index), proof: fromHex(proof) }
+      return publicShare.toLowerCase() === toHex(half.publicShare) && holds(half)
+    })
+    if (!holds(ours) || new Set(theirs.map(({ index }) => index)).size < membersToSign(share))
       throw new TandemError('ANSWER_REFUSED', 'Sigpair cannot prove its half; restore the wallet now.')
     return { epoch: share.epoch }
   } finally {
     share.secret.fill(0)
   }
+}
+
+/** What each member said, or Sigpair. */
+function partsOf({ self }: KeyShare, answer: DrillResponse) {
+  return self === DEVICE ? [{ index: SIGPAIR, ...answer }] : (answer.nodes ?? [])
 }
 
 /** From the backup, not from the answer. */

@@ -1,9 +1,10 @@
 import { x25519 } from '@noble/curves/ed25519.js'
 import { combineShares, type KeyShare, type RecoveredKey, shareOfPeer, TH } from '@tandem/ecdsa'
+import type { PartyIndex } from '@tandem/rounds'
 import { fromHex, type SealedShare, toHex, type TwoFactorCode } from '@tandem/wire'
 import type { Device } from '../device.ts'
-import { SIGPAIR } from '../dialogue/dialogue.ts'
 import { TandemError } from '../errors.ts'
+import { DEVICE, membersToSign, peersOf, SIGPAIR } from '../members.ts'
 import type { Wallet } from './create-wallet.ts'
 import { signIntent } from './intent.ts'
 import { heldShare } from './signing-key.ts'
@@ -56,7 +57,9 @@ export async function requestExport(
  * @throws {TandemError} `FORBIDDEN` before `notBefore`; `NOT_FOUND` when it is past or cancelled; `VAULT` on another device than the
  *         one that asked; `ANSWER_REFUSED` for anything but Sigpair's share of this epoch
  *
- * Source: docs/spec/flows.md 11.2, 11.3.
+ * Beside a committee as many members' shares are opened as make the key with the device's.
+ *
+ * Source: docs/spec/flows.md 11.2, 11.3; gateway.md 5.3.
  */
 export async function confirmExport(
   device: Device,
@@ -72,7 +75,7 @@ export async function confirmExport(
     const about = { op: 'export-confirm' as const, keyId, epoch: share.epoch }
     const intent = signIntent(platform, await device.identity(), about, { exportId })
     const sealed = await api.confirmExport(exportId, { profileId, intent })
-    const key = combine(device, share, await openSealed(device, share, exchange, sealed))
+    const key = combine(device, share, await openAll(device, share, exchange, sealed))
     await vault.delete(PREFIX + exportId)
     return key
   } finally {
@@ -87,17 +90,54 @@ export async function cancelExport({ api, vault }: Device, { profileId }: Wallet
   await vault.delete(PREFIX + exportId)
 }
 
+/** Each verified under its party's point. One member that sends nonsense does not spoil what the others sent. */
+async function openAll(
+  device: Device,
+  share: KeyShare,
+  exchange: Uint8Array,
+  { nodes = [], ...sealed }: SealedShare,
+): Promise<readonly KeyShare[]> {
+  if (share.self === DEVICE) return [await openOne(device, share, exchange, { index: SIGPAIR, ...sealed })]
+  const opened: KeyShare[] = []
+  for (const index of peersOf(share)) {
+    const own = nodes.find((node) => node.index === index && node.epoch === share.epoch)
+    if (own === undefined) continue
+    const one = await openOne(device, share, exchange, { ...own, index }).catch(unlessRefused)
+    if (one !== undefined) opened.push(one)
+  }
+  if (opened.length >= membersToSign(share)) return opened
+  for (const { secret } of opened) secret.fill(0)
+  throw new TandemError('ANSWER_REFUSED', 'Too few members sealed their shares of this wallet; try again.')
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof TandemError) || error.code !== 'ANSWER_REFUSED') throw error
+}
+
+type SealedFor = { readonly index: PartyIndex } & Pick<SealedShare, 'enc' | 'ciphertext'>
+
+/** s_i·G = X_i, or nothing. */
+async function openOne(device: Device, share: KeyShare, exchange: Uint8Array, sealed: SealedFor): Promise<KeyShare> {
+  const secret = await openSealed(device, share, exchange, sealed)
+  try {
+    return shareOfPeer(device.backend, share, sealed.index, secret)
+  } catch (cause) {
+    secret.fill(0)
+    throw new TandemError('ANSWER_REFUSED', 'What Sigpair sealed is not its share of this wallet.', { cause })
+  }
+}
+
 /** HPKE, base mode. The library is loaded on first use: an export is rare. */
 async function openSealed(
   { backend }: Device,
   { keyId, epoch }: KeyShare,
   exchange: Uint8Array,
-  { enc, ciphertext }: SealedShare,
+  { index, enc, ciphertext }: SealedFor,
 ): Promise<Uint8Array> {
   const [{ CipherSuite }, noble] = await Promise.all([import('hpke'), import('@panva/hpke-noble')])
   const { KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_ChaCha20Poly1305 } = noble
   const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_ChaCha20Poly1305)
-  const info = TH(backend, 'export', keyId, le(4, epoch), le(2, SIGPAIR))
+  const info = TH(backend, 'export', keyId, le(4, epoch), le(2, index))
   try {
     const privateKey = await suite.DeserializePrivateKey(exchange, false)
     return await suite.Open(privateKey, fromHex(enc), fromHex(ciphertext), { info })
@@ -106,14 +146,14 @@ async function openSealed(
   }
 }
 
-/** s_2·G = X_2 and x·G = X, or nothing. `opened` is overwritten. */
-function combine({ backend }: Device, share: KeyShare, opened: Uint8Array): RecoveredKey {
+/** x·G = X, or nothing. What was opened is overwritten. */
+function combine({ backend }: Device, share: KeyShare, opened: readonly KeyShare[]): RecoveredKey {
   try {
-    return combineShares(backend, [share, shareOfPeer(backend, share, SIGPAIR, opened)])
+    return combineShares(backend, [share, ...opened])
   } catch (cause) {
     throw new TandemError('ANSWER_REFUSED', 'What Sigpair sealed is not its share of this wallet.', { cause })
   } finally {
-    opened.fill(0)
+    for (const { secret } of opened) secret.fill(0)
   }
 }
 

@@ -1,16 +1,17 @@
 import type { KeyShare, Presignature } from '@tandem/ecdsa'
-import type { Hello, RotateKeyResponse, RotationRecord, StoredBackups, TicketRequest } from '@tandem/wire'
+import type { Hello, RotationRecord, StoredBackups, TicketRequest, TwoFactorCode } from '@tandem/wire'
 import { sealDeviceShare, type ShareSealer } from '../backup/device-share.ts'
-import { checkReceipt } from './commit.ts'
+import { checkReceipts } from './commit.ts'
+import { type CommitPlan, sendCommit, signCommit } from './epoch-commit.ts'
 import { type Refreshed, refreshOnDevice, type SigpairBackup } from '../dialogue/dialogue-refresh.ts'
 import { type Device, startDialogue } from '../device.ts'
 import { TandemError } from '../errors.ts'
-import { checkRotation } from './receipts.ts'
+import { checkRotations } from './receipts.ts'
 import { reconcile } from './reconcile.ts'
 import { heldShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { withFate, withStage } from '../vault/stages.ts'
-import { type DeviceEpoch, loadWallet, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
+import { loadWallet, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
 
 /** What the app keeps before a new epoch comes into force: the backups of the old one are worthless after it. */
 export type NewBackups = {
@@ -36,7 +37,8 @@ export type Renewal = {
   readonly opened?: Uint8Array | undefined
   readonly backups: BackupPlan
   /** the call that puts the stage in force */
-  readonly commit: (stage: DeviceEpoch, backups: StoredBackups) => Promise<RotateKeyResponse>
+  readonly plan: CommitPlan
+  readonly twoFactorCode?: TwoFactorCode | undefined
   readonly reasons: readonly RotationRecord['reason'][]
 }
 
@@ -63,8 +65,11 @@ export async function renew(
   renewal: Renewal,
 ): Promise<Renewed> {
   return device.exclusively(keyId, async () => {
-    await reconcile(device, stock, keyId)
+    const before = await loadWallet(device.vault, keyId)
+    await reconcile(device, stock, keyId, renewal.twoFactorCode)
     const record = await loadWallet(device.vault, keyId)
+    // What its owner asked for before, and may ask for again because it was cut off.
+    if (before.commit !== undefined && isNewer(record, before)) return unheard(record)
     if (record.stage !== null) throw new TandemError('EPOCH_MISMATCH', 'An older stage is still open; try again later.')
     device.renewing.add(keyId)
     try {
@@ -88,11 +93,12 @@ async function stageAndCommit(
   const stored = await storeBackups(record, renewal.backups, staged)
 
   device.onProgress({ step: 'commit' })
-  const { receipt, rotation } = await renewal.commit(staged.stage, stored)
+  const commit = await signCommit(device, keyId, staged.stage, { plan: renewal.plan, backups: stored })
+  const answer = await sendCommit(device, commit, renewal.twoFactorCode)
   const [{ epoch, stageId }, keys] = [staged.stage, await device.sigpairKeys()]
-  checkReceipt(device.backend, keys, staged.stage, receipt)
+  checkReceipts(device.backend, keys, staged.stage, answer)
   const about = { keyId, publicKey: record.publicKey, from: epoch - 1, to: epoch, stageId: stageId.toLowerCase() }
-  checkRotation(keys, { ...about, reasons: renewal.reasons }, rotation)
+  const rotation = checkRotations(keys, { ...about, reasons: renewal.reasons }, answer)
 
   await saveWallet(device.vault, withFate(await loadWallet(device.vault, keyId), staged.stage, 'committed'))
   stock.clear(keyId)
@@ -102,9 +108,9 @@ async function stageAndCommit(
 async function stageEpoch(device: Device, record: WalletRecord, { ask, hello, opened }: Renewal): Promise<Refreshed> {
   const { platform, backend, vault, onProgress } = device
   const share = heldShare(backend, record)
-  const { dialogue } = await startDialogue(device, ask, hello(share))
+  const { legs } = await startDialogue(device, ask, hello(share))
   try {
-    return await refreshOnDevice(dialogue, {
+    return await refreshOnDevice(legs, {
       platform,
       backend,
       share,
@@ -116,7 +122,7 @@ async function stageEpoch(device: Device, record: WalletRecord, { ask, hello, op
       stage: async (epoch) => saveWallet(vault, withStage(await loadWallet(vault, record.keyId), epoch)),
     })
   } finally {
-    dialogue.close()
+    legs.close()
     share.secret.fill(0)
   }
 }
@@ -131,7 +137,8 @@ async function storeBackups(
     throw new TandemError('ANSWER_REFUSED', 'Sigpair made no backup for the recovery key; back the wallet up first.')
   }
   await plan.save({ sigpair: backup, device: await sealDeviceShare(stage.share, plan.seal) })
-  return { sigpair: backup?.verificationHash ?? 'waived', device: 'stored' }
+  const nodes = backup?.nodes === undefined ? {} : { nodes: [...backup.nodes] }
+  return { sigpair: backup?.verificationHash ?? 'waived', ...nodes, device: 'stored' }
 }
 
 /** The stage is given up, unless the commit arrived and only its answer was lost. */
@@ -142,7 +149,16 @@ async function afterFailure(
   failure: unknown,
 ): Promise<Renewed> {
   await reconcile(device, stock, before.keyId).catch(() => undefined)
-  const { current } = await loadWallet(device.vault, before.keyId)
-  if (current === null || current.epoch === before.current?.epoch) throw failure
-  return { epoch: current.epoch, backup: undefined, rotation: undefined }
+  const now = await loadWallet(device.vault, before.keyId)
+  if (!isNewer(now, before)) throw failure
+  return unheard(now)
+}
+
+function isNewer({ current }: WalletRecord, before: WalletRecord): boolean {
+  return current !== null && current.epoch !== before.current?.epoch
+}
+
+/** In force by its receipts; what else its commit answered was lost. */
+function unheard({ current }: WalletRecord): Renewed {
+  return { epoch: current?.epoch ?? 0, backup: undefined, rotation: undefined }
 }

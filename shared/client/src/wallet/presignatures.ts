@@ -1,10 +1,12 @@
 import type { Presignature } from '@tandem/ecdsa'
+import type { JournalEntry, PartyIndex } from '@tandem/rounds'
 import { limits, toHex } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
 import { presignOnDevice } from '../dialogue/dialogue-presign.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
+import { chooseQuorum, withQuorum } from './quorum.ts'
 import { settleStage } from './reconcile.ts'
-import { signingKey } from './signing-key.ts'
+import { currentShare, signingKey } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
 
@@ -34,26 +36,25 @@ export async function fillPresignatures(
 
 async function presignOnce(device: Device, stock: Stock<Presignature>, keyId: string, count: number): Promise<number> {
   const { platform, backend, vault, onProgress } = device
-  const key = signingKey(backend, await loadWallet(vault, keyId))
-  const sigids = Array.from({ length: count }, () => toHex(platform.random(32)))
-  const hello = { op: 'presign' as const, count, sigids, inventory: stock.ids(keyId) }
-  const { dialogue } = await startDialogue(device, { operation: 'presign', keyId }, hello)
-  try {
-    const made = await presignOnDevice(dialogue, {
-      platform,
-      backend,
-      key,
-      sigids,
-      record: async (entry) => recordCheck(vault, keyId, entry),
-      onBan: async () => {
-        stock.clear(keyId)
-        await poison(vault, keyId)
-      },
-      onProgress,
-    })
+  const open = async () => {
+    const record = await loadWallet(vault, keyId)
+    const share = currentShare(backend, record)
+    share.secret.fill(0)
+    const sigids = Array.from({ length: count }, () => toHex(platform.random(32)))
+    const hello = { op: 'presign' as const, count, sigids, inventory: stock.ids(keyId) }
+    const choose = (reached: readonly number[]) => chooseQuorum(device, record, share, reached)
+    const { legs } = await startDialogue(device, { operation: 'presign', keyId }, hello, choose)
+    return { legs, hello }
+  }
+  return withQuorum(device, open, async ({ legs, hello: { sigids } }) => {
+    const key = signingKey(backend, await loadWallet(vault, keyId), legs.signers)
+    const record = async (entry: JournalEntry) => recordCheck(vault, keyId, entry)
+    const onBan = async (culprits: readonly PartyIndex[]) => {
+      stock.keep(keyId, ({ signers }) => !signers.some((index) => culprits.includes(index)))
+      await poison(vault, keyId, culprits)
+    }
+    const made = await presignOnDevice(legs, { platform, backend, key, sigids, record, onBan, onProgress })
     stock.put(keyId, made)
     return made.length
-  } finally {
-    dialogue.close()
-  }
+  })
 }

@@ -1,11 +1,24 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { abortStatement, type Backend, type KeyShare, statusStatement } from '@tandem/ecdsa'
-import { type AbortReceipt, type EpochStatus, fromHex, type RotationRecord, rotationBytes, toHex } from '@tandem/wire'
+import {
+  type AbortReceipt,
+  type EpochStatus,
+  fromHex,
+  type RotateKeyResponse,
+  type RotationRecord,
+  rotationBytes,
+  toHex,
+} from '@tandem/wire'
 import { TandemError } from '../errors.ts'
+import { type Member, receiptsNeeded } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
+import { vouching } from './vouching.ts'
 
 // What Sigpair signs of the epochs of a key, beside the commit receipt. Each is verified over our own record: nothing that the
 // answer says of itself is believed. Source: docs/spec/refresh.md, section 3.
+
+/** Whose signature it must be. */
+type Signer = Pick<Member, 'identity'>
 
 /**
  * Sigpair's word that this stage will never be in force.
@@ -15,7 +28,7 @@ import type { PinnedKeys } from '../pin.ts'
  */
 export function checkAbortReceipt(
   backend: Backend,
-  keys: PinnedKeys,
+  keys: Signer,
   { share, stageId }: { readonly share: KeyShare; readonly stageId: string },
   { signature }: AbortReceipt,
 ): void {
@@ -28,7 +41,7 @@ export function checkAbortReceipt(
  *
  * @throws {TandemError} `ANSWER_REFUSED` without Sigpair's signature
  */
-export function isInForce(backend: Backend, keys: PinnedKeys, share: KeyShare, status: EpochStatus): boolean {
+export function isInForce(backend: Backend, keys: Signer, share: KeyShare, status: EpochStatus): boolean {
   const { keyId, epoch, ssid } = share
   if (status.epoch !== epoch || status.ssid.toLowerCase() !== toHex(ssid)) return false
   const staged = status.staged === null ? null : fromHex(status.staged)
@@ -49,7 +62,7 @@ export type Rotated = Pick<RotationRecord, 'keyId' | 'publicKey' | 'from' | 'to'
  * @throws {TandemError} `ANSWER_REFUSED`
  */
 export function checkRotation(
-  keys: PinnedKeys,
+  keys: Signer,
   { reasons, ...wanted }: Rotated,
   { reason, at, signature }: RotationRecord,
 ): void {
@@ -57,7 +70,27 @@ export function checkRotation(
   if (!genuine || !reasons.includes(reason)) throw unsigned('rotation record') // check L9
 }
 
-function isSigned({ identity }: PinnedKeys, statement: Uint8Array, signature: string): boolean {
+/**
+ * As {@link checkRotation}; beside a committee the records of as many members as sign.
+ *
+ * @returns the record to keep, of the first of them
+ */
+export function checkRotations(
+  keys: PinnedKeys,
+  wanted: Rotated,
+  { rotation, nodes }: Pick<RotateKeyResponse, 'rotation' | 'nodes'>,
+): RotationRecord {
+  if (keys.committee === undefined) {
+    checkRotation(keys, wanted, rotation)
+    return rotation
+  }
+  const good = vouching(keys, nodes, (member, entry) => checkRotation(member, wanted, entry.rotation))
+  const [first] = good
+  if (first === undefined || good.length < receiptsNeeded(keys).adopt) throw unsigned('rotation record') // check L9
+  return first.rotation
+}
+
+function isSigned({ identity }: Signer, statement: Uint8Array, signature: string): boolean {
   return ed25519.verify(fromHex(signature), statement, identity, { zip215: false })
 }
 

@@ -1,13 +1,15 @@
 import type { Presignature } from '@tandem/ecdsa'
-import type { StageResponse } from '@tandem/wire'
+import type { StageResponse, TwoFactorCode } from '@tandem/wire'
 import { checkReceipt } from './commit.ts'
+import { isInForceWithMembers, type OpenStage, settleWithMembers } from './committee-stage.ts'
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
+import type { PinnedKeys } from '../pin.ts'
 import { checkAbortReceipt, isInForce } from './receipts.ts'
 import { heldShare, stagedShare } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { withFate } from '../vault/stages.ts'
-import { type DeviceEpoch, loadWallet, loadWallets, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
+import { loadWallet, loadWallets, saveWallet, type WalletRecord } from '../vault/wallet-record.ts'
 
 /**
  * Before an operation on a wallet: an open stage is settled first, and presignatures of a past epoch are forgotten. A stage that this very app is making is left alone; until its
@@ -46,14 +48,26 @@ export async function settleStages(device: Device, stock: Stock<Presignature>): 
  * that is still staged is given up. On anything else both stay, and nothing is signed unless Sigpair's signed status names the
  * epoch that is current here. Nothing is ever erased on less than a receipt. The caller has the wallet for itself.
  *
+ * @param twoFactorCode beside a committee, for a commit that was signed and has to be repeated
  * @throws {TandemError} `EPOCH_MISMATCH` if another epoch is in force; `ANSWER_REFUSED` without Sigpair's signature; `NETWORK`
  *
- * Source: docs/spec/refresh.md 3.6, flows.md 9.8.
+ * Source: docs/spec/refresh.md 3.6, flows.md 9.8, gateway.md 5.2.
  */
-export async function reconcile(device: Device, stock: Stock<Presignature>, keyId: string): Promise<void> {
+export async function reconcile(
+  device: Device,
+  stock: Stock<Presignature>,
+  keyId: string,
+  twoFactorCode?: TwoFactorCode,
+): Promise<void> {
   const record = await loadWallet(device.vault, keyId)
   const { current, stage } = record
   if (current === null || stage === null) return
+  const keys = await device.sigpairKeys()
+  if (keys.committee !== undefined) {
+    const { fate, answer } = await settleWithMembers(device, keys, { record, stage }, twoFactorCode)
+    if (fate === undefined) return requireInForce(device, record, answer)
+    return close(device, stock, { record, stage }, fate)
+  }
   const name = { keyId, stageId: stage.stageId, epoch: stage.epoch }
   const asked = await device.api.stage(name)
   const answer = asked.fate === 'staged' ? await device.api.abortStage(name) : asked
@@ -61,30 +75,44 @@ export async function reconcile(device: Device, stock: Stock<Presignature>, keyI
   await requireInForce(device, record, answer)
 }
 
-type Open = { readonly record: WalletRecord; readonly stage: DeviceEpoch }
-
 /** @returns whether the stage is no longer open */
 async function settle(
   device: Device,
   stock: Stock<Presignature>,
-  { record, stage }: Open,
+  { record, stage }: OpenStage,
   { fate, committed, aborted }: StageResponse,
 ): Promise<boolean> {
-  const { backend, vault } = device
+  const { backend } = device
   const keys = await device.sigpairKeys()
   if (fate !== 'committed' && fate !== 'aborted') return false
   if (fate === 'committed') checkReceipt(backend, keys, stage, given(committed))
   else checkAbortReceipt(backend, keys, { share: stagedShare(backend, stage), stageId: stage.stageId }, given(aborted))
-  await saveWallet(vault, withFate(record, stage, fate))
-  if (fate === 'committed') stock.clear(record.keyId)
+  await close(device, stock, { record, stage }, fate)
   return true
 }
 
-async function requireInForce(device: Device, record: WalletRecord, { status }: StageResponse): Promise<void> {
-  const share = heldShare(device.backend, record)
-  const isOurs = status !== undefined && isInForce(device.backend, await device.sigpairKeys(), share, status)
+async function close(
+  { vault }: Device,
+  stock: Stock<Presignature>,
+  { record, stage }: OpenStage,
+  fate: 'committed' | 'aborted',
+): Promise<void> {
+  await saveWallet(vault, withFate(record, stage, fate))
+  if (fate === 'committed') stock.clear(record.keyId)
+}
+
+async function requireInForce(device: Device, record: WalletRecord, answer: StageResponse): Promise<void> {
+  const keys = await device.sigpairKeys()
+  const isOurs =
+    keys.committee === undefined
+      ? isNamed(device, keys, record, answer)
+      : isInForceWithMembers(device, keys, record, answer)
   const another = new TandemError('EPOCH_MISMATCH', 'Another epoch of this wallet may be in force; nothing is signed.')
   if (!isOurs) throw another // check L3
+}
+
+function isNamed({ backend }: Device, keys: PinnedKeys, record: WalletRecord, { status }: StageResponse): boolean {
+  return status !== undefined && isInForce(backend, keys, heldShare(backend, record), status)
 }
 
 function given<T>(receipt: T | undefined): T {

@@ -5,6 +5,7 @@ import { openSigpairBackup, type SealedHalf } from '../backup/sigpair-share.ts'
 import type { Device } from '../device.ts'
 import { TandemError } from '../errors.ts'
 import { type DeviceIdentity, deviceKeyOf } from '../identity.ts'
+import { peersOf } from '../members.ts'
 import { nameRecoveryKey } from './back-up.ts'
 import type { Wallet } from './create-wallet.ts'
 import { pastEpoch } from './drill.ts'
@@ -64,9 +65,12 @@ export async function restoreDevice(
 /**
  * Sigpair's share is lost: the enrolled device asks to bring it back from the owner's backup. No delay: both halves are the
  * owner's.
+ *
+ * @throws {TandemError} `FORBIDDEN` beside a committee. Source: docs/spec/gateway.md 5.4
  */
 export async function restoreServer(device: Device, wallet: Wallet, twoFactorCode?: TwoFactorCode): Promise<Restore> {
   const { backend, vault } = device
+  if ((await device.sigpairKeys()).committee !== undefined) throw notAlone()
   const share = heldShare(backend, await loadWallet(vault, wallet.keyId))
   try {
     const restoring = await ask(device, wallet.profileId, share, 'server-lost', twoFactorCode)
@@ -74,6 +78,11 @@ export async function restoreServer(device: Device, wallet: Wallet, twoFactorCod
   } finally {
     share.secret.fill(0)
   }
+}
+
+function notAlone(): TandemError {
+  const advice = 'A member of a committee that lost its share is replaced by a reshare, which its operators start.'
+  return new TandemError('FORBIDDEN', advice)
 }
 
 export type FinishOptions = {
@@ -98,7 +107,7 @@ export async function finishRestore(
   { keyId, profileId, restoreId, reason }: Restore,
   options: FinishOptions,
 ): Promise<Renewed> {
-  const { api, platform, vault } = device
+  const { vault } = device
   const identity = await device.identity()
   if (options.encryptionKey !== undefined) await nameRecoveryKey(device, keyId, options.encryptionKey)
   const opened =
@@ -110,11 +119,7 @@ export async function finishRestore(
       opened,
       backups: options.backups,
       reasons: ['restore'],
-      commit: async ({ stageId, epoch }, backups) => {
-        const body = { restoreId, stageId, backups }
-        const intent = signIntent(platform, identity, { op: 'restore-confirm', keyId, epoch }, body)
-        return api.confirmRestore(restoreId, { profileId, stageId, backups, intent })
-      },
+      plan: { profileId, restoreId },
     })
   } finally {
     opened?.fill(0)
@@ -205,11 +210,12 @@ function restoredRecord(
   { profileId, name }: ProfileResponse,
   restoring: Restoring,
 ): WalletRecord {
+  const peers = peersOf(share)
   const current = {
     epoch: share.epoch,
     stageId: `0x${'00'.repeat(32)}`,
     share: encodeShare(backend, share),
-    pair: NO_PAIR,
+    pairs: peers.map((peer) => ({ peer, setup: NO_PAIR })),
   }
   return {
     keyId: toHex(share.keyId),
@@ -219,7 +225,7 @@ function restoredRecord(
     publicKey: toHex(share.publicKey),
     current,
     stage: null,
-    pair: { status: 'STALE', opened: 0, passed: 0 },
+    pairs: peers.map((peer) => ({ peer, status: 'STALE', opened: 0, passed: 0 })),
     restoring,
     recoveryKeys: [],
   }

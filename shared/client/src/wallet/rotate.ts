@@ -2,7 +2,6 @@ import type { Presignature } from '@tandem/ecdsa'
 import type { TwoFactorCode } from '@tandem/wire'
 import type { Device } from '../device.ts'
 import type { Wallet } from './create-wallet.ts'
-import { signIntent } from './intent.ts'
 import { type BackupPlan, type Renewed, renew } from './new-epoch.ts'
 import type { Stock } from './stock.ts'
 
@@ -26,17 +25,12 @@ export async function rotateKey(
   { keyId, profileId }: Wallet,
   { backups, twoFactorCode, repair }: RotateOptions,
 ): Promise<Renewed> {
-  const { api, platform } = device
-  const identity = await device.identity()
   return renew(device, stock, keyId, {
     ask: { operation: 'refresh', keyId },
     hello: () => ({ op: 'refresh' }),
     backups,
     reasons: ['refresh', 'repair'],
-    commit: async ({ stageId, epoch }, stored) => {
-      const body = { stageId, backups: stored, ...(repair === undefined ? {} : { repair }) }
-      const intent = signIntent(platform, identity, { op: 'rotate', keyId, epoch }, body)
-      return api.rotateKey({ profileId, ...body, intent, ...(twoFactorCode === undefined ? {} : { twoFactorCode }) })
-    },
+    plan: { profileId, repair },
+    twoFactorCode,
   })
 }

@@ -1,11 +1,12 @@
 import { encodeSignatureShare, type OnlineMessage, onlineShare, type Presignature } from '@tandem/ecdsa'
-import { toBase64url, toHex, type TwoFactorCode } from '@tandem/wire'
+import type { JournalEntry, PartyIndex } from '@tandem/rounds'
+import { fromHex, toBase64url, toHex, type TwoFactorCode } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
-import { DEVICE, SIGPAIR } from '../dialogue/dialogue.ts'
 import { signOnDevice } from '../dialogue/dialogue-sign.ts'
 import { TandemError } from '../errors.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
-import { currentShare, signingKey } from './signing-key.ts'
+import { chooseQuorum, withQuorum } from './quorum.ts'
+import { currentShare, signersOf, signingKey } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
 
@@ -20,7 +21,7 @@ export type Approved = Omit<OnlineMessage, 'rhoD'> & {
 const MAX_PRESIGNATURES_TRIED = 3
 
 /**
- * Signs with presignatures while there are any, then interactively.
+ * Signs with presignatures while there are any, then interactively. Beside a committee those are left whose members failed last.
  *
  * @param submit hands our share to the backend (or nothing, when the dialogue has made the signature) and returns its answer
  */
@@ -31,13 +32,16 @@ export async function signSession<T>(
   approved: Approved,
   submit: (share: string | undefined) => Promise<T>,
 ): Promise<T> {
+  const { standing } = device
   for (let tries = 0; tries < MAX_PRESIGNATURES_TRIED; tries++) {
-    const presignature = stock.take(keyId)
+    const presignature = stock.take(keyId, ({ signers }) => (standing.failuresOf(signers) === 0 ? 0 : undefined))
     if (presignature === undefined) break
     try {
       return await submit(await shareOf(device, keyId, presignature, approved))
     } catch (error) {
-      if (!isSpent(error)) throw error
+      if (isSpent(error)) continue
+      if (!isCommittee(presignature) || !isAway(error)) throw error
+      noteAway(device, stock, keyId, presignature)
     }
   }
   await signInteractively(device, keyId, approved)
@@ -49,11 +53,32 @@ function isSpent(error: unknown): boolean {
   return error instanceof TandemError && (error.code === 'PRESIGNATURE_CONSUMED' || error.code === 'MPC_SIGNING_FAILED')
 }
 
+/** Somebody of the quorum did not answer in time; nobody says who. */
+export function isAway(error: unknown): boolean {
+  return error instanceof TandemError && (error.code === 'UNAVAILABLE' || error.code === 'DUO_NODE_UNAVAILABLE')
+}
+
+export function isCommittee({ signers }: Pick<Presignature, 'signers'>): boolean {
+  return signers.length > 2
+}
+
+/** What the same quorum made is of no use while one of it is away, and quickly made again with others. */
+export function noteAway(
+  { standing }: Device,
+  stock: Stock<Presignature>,
+  keyId: string,
+  { signers }: Pick<Presignature, 'signers'>,
+): void {
+  standing.failed(signers.slice(0, -1))
+  stock.keep(keyId, (other) => other.signers.join() !== signers.join())
+}
+
 async function shareOf(device: Device, keyId: string, presignature: Presignature, approved: Approved): Promise<string> {
   const { backend, platform, vault, onProgress } = device
   onProgress({ step: 'sign' })
   const share = currentShare(backend, await loadWallet(vault, keyId))
-  const key = { publicKey: share.publicKey, chainCode: share.chainCode, epoch: share.epoch, signers: [DEVICE, SIGPAIR] }
+  const { publicKey, chainCode, epoch } = share
+  const key = { publicKey, chainCode, epoch, signers: signersOf(share, presignature) }
   const online = onlineShare(backend, presignature, key, { ...approved, rhoD: platform.random(32) })
   return toBase64url(encodeSignatureShare(online.share))
 }
@@ -62,24 +87,23 @@ async function shareOf(device: Device, keyId: string, presignature: Presignature
 export async function signInteractively(device: Device, keyId: string, approved: Approved): Promise<void> {
   const { platform, backend, vault, onProgress } = device
   await device.exclusively(keyId, async () => {
-    const key = signingKey(backend, await loadWallet(vault, keyId))
-    const [sigid, rhoD] = [toHex(platform.random(32)), platform.random(32)]
     const { sessionId, twoFactorCode } = approved
     const ask = { operation: 'sign' as const, keyId, sessionId, ...(twoFactorCode && { twoFactorCode }) }
-    const { dialogue } = await startDialogue(device, ask, { op: 'sign', sigid, rhoD: toHex(rhoD) })
-    try {
-      await signOnDevice(dialogue, {
-        platform,
-        backend,
-        key,
-        sigid,
-        message: { ...approved, rhoD },
-        record: async (entry) => (entry.entry === 'store' ? undefined : recordCheck(vault, keyId, entry)),
-        onBan: async () => poison(vault, keyId),
-        onProgress,
-      })
-    } finally {
-      dialogue.close()
+    const open = async () => {
+      const record = await loadWallet(vault, keyId)
+      const share = currentShare(backend, record)
+      share.secret.fill(0)
+      const hello = { op: 'sign' as const, sigid: toHex(platform.random(32)), rhoD: toHex(platform.random(32)) }
+      const choose = (reached: readonly number[]) => chooseQuorum(device, record, share, reached)
+      return { legs: (await startDialogue(device, ask, hello, choose)).legs, hello }
     }
+    await withQuorum(device, open, async ({ legs, hello: { sigid, rhoD } }) => {
+      const key = signingKey(backend, await loadWallet(vault, keyId), legs.signers)
+      const message = { ...approved, rhoD: fromHex(rhoD) }
+      const record = async (entry: JournalEntry) =>
+        entry.entry === 'store' ? undefined : recordCheck(vault, keyId, entry)
+      const onBan = async (culprits: readonly PartyIndex[]) => poison(vault, keyId, culprits)
+      await signOnDevice(legs, { platform, backend, key, sigid, message, record, onBan, onProgress })
+    })
   })
 }

@@ -6,8 +6,8 @@ import { limits } from '@tandem/wire'
  */
 export type Stock<T> = {
   put(keyId: string, presignatures: readonly { readonly id: string; readonly value: T }[]): void
-  /** the oldest, or undefined */
-  take(keyId: string): T | undefined
+  /** the oldest of the lowest rank, or undefined; without `rank` all are alike. Rank undefined: not now. */
+  take(keyId: string, rank?: (value: T) => number | undefined): T | undefined
   ids(keyId: string): string[]
   size(keyId: string): number
   /** forgets those that do not fit */
@@ -28,11 +28,14 @@ export function createStock<T>(now: () => number): Stock<T> {
     put: (keyId, presignatures) => {
       for (const { id, value } of presignatures) fresh(keyId).set(id, { value, since: now() })
     },
-    take: (keyId) => {
-      const [oldest] = fresh(keyId)
-      if (oldest === undefined) return undefined
-      fresh(keyId).delete(oldest[0])
-      return oldest[1].value
+    take: (keyId, rank = () => 0) => {
+      let best: { readonly id: string; readonly value: T; readonly rank: number } | undefined
+      for (const [id, { value }] of fresh(keyId)) {
+        const own = rank(value)
+        if (own !== undefined && (best === undefined || own < best.rank)) best = { id, value, rank: own }
+      }
+      if (best !== undefined) fresh(keyId).delete(best.id)
+      return best?.value
     },
     ids: (keyId) => [...fresh(keyId).keys()],
     size: (keyId) => fresh(keyId).size,
