@@ -17,13 +17,15 @@ import type { Config } from './config.ts'
 import { openDatabases } from './databases.ts'
 import { type DialogueDeps, serveDialogue } from './dialogue/dialogue.ts'
 import { loadIdentity } from './keys/identity.ts'
-import { internalRoutes, readinessChecks } from './internal/internal-http.ts'
+import { type InternalDeps, internalRoutes, readinessChecks } from './internal/internal-http.ts'
 import { createKms, type Kms } from './seal/kms.ts'
 import { watchKms } from './seal/kms-telemetry.ts'
 import { createPool, type WorkerModule } from './compute/pool.ts'
 import { createSealer } from './seal/seal.ts'
 import { countSignatures } from './sign/signing-telemetry.ts'
 import { listenForDevices } from './server.ts'
+import type { Member } from './member/member.ts'
+import { gatewayOf, type Seat, takeSeat } from './member/seat.ts'
 import type { Stores } from './stores.ts'
 import { sweepExpired } from './sweep.ts'
 
@@ -54,15 +56,17 @@ type Listener = { readonly url: string; readonly close: (graceMs: number) => Pro
 /**
  * Starts a Sigpair: stores, identity, threads, listeners.
  *
+ * @param seat absent in a pair
  * @throws {Error} if a port is taken, KMS or a database cannot be used, or the known answers of the protocol do not come out
  */
-export async function startSigpair(config: Config, randomness?: Randomness): Promise<Sigpair> {
+export async function startSigpair(config: Config, randomness?: Randomness, seat?: Seat): Promise<Sigpair> {
   const parts = await openParts(config)
   const { log, kms, stores } = parts
   const { sockets: dialogues, threads } = config.bounds
   const lost = (cause: Error) => log.error({ event: 'thread-lost', cause })
   const pool = createPool({ dialogues, threads, lost, worker: randomness?.worker })
   const listeners: Listener[] = []
+  let member: Member | undefined
   const stopSweeping = sweepExpired(stores, log)
   const { auditKey: version } = config
   const stopSigning = version === undefined ? () => {} : checkpointEvery(stores, { kms, version }, log)
@@ -70,6 +74,7 @@ export async function startSigpair(config: Config, randomness?: Randomness): Pro
     stopSweeping()
     stopSigning()
     await Promise.all(listeners.map((listener) => listener.close(config.deadlines.drainMs)))
+    member?.rounds.close()
     await pool.close()
     await Promise.all([stores.parties.close(), stores.presignatures.close(), kms.close()])
   }
@@ -77,14 +82,17 @@ export async function startSigpair(config: Config, randomness?: Randomness): Pro
     const backend = await pool.probe()
     if (backend === 'noble') log.warn({ event: 'no-native-curve' }, 'libsecp256k1 did not load: slower, same results')
     const rng = randomness?.rng ?? arithmetic().rng
-    const identity = await loadIdentity(stores, rng)
+    const own = await loadIdentity(stores, rng)
+    const identity = seat ? { ...own, identity: seat.identity } : own
+    member = seat && takeSeat(seat, stores.now)
     const trust = { functions: trustKeys(config.functionsKeys), duoNode: trustKeys(config.duoNodeKeys) }
     const { roundMs } = config.deadlines
-    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng }
+    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng, member }
 
     const devices = config.role === 'internal' ? undefined : await serveDevices(parts, deps)
     if (devices) listeners.push(devices)
-    const internal = config.role === 'device' ? undefined : await serveInternal(parts, deps, trust)
+    const asMember = seat && member && { ...gatewayOf(seat), member, release: pool.releasePart }
+    const internal = config.role === 'device' ? undefined : await serveInternal(parts, { ...deps, asMember }, trust)
     if (internal) listeners.push(internal)
     log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, backend })
     return { url: devices?.url, internalUrl: internal?.url, close }
@@ -123,7 +131,7 @@ async function serveDevices(
 
 async function serveInternal(
   { config, kms, stores, log, drain }: Parts,
-  { identity, pool, rng }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'>,
+  { identity, pool, rng, asMember }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'> & Pick<InternalDeps, 'asMember'>,
   trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
 ): Promise<Listener> {
   const { internalHost: host, internalPort: port, hosts } = config
@@ -141,6 +149,7 @@ async function serveInternal(
         duoNode: { issuer: 'duo-node', keys: trust.duoNode },
         backend: { issuer: 'functions', keys: trust.functions },
       },
+      asMember,
     }),
   ]
   const http = await listen(handle(routes, { log, hosts, drain }), {

@@ -105,10 +105,10 @@ async function check(device: Device, old: EpochRecord, staged: EpochRecord | und
   expect(view.status).toBe('READY')
   expect(toHex(view.key.current!.stageId)).toBe(toHex(current.stageId))
   expect(view.key).toMatchObject({ begun: null, stage: null, opened: null })
-  const { shareBytes, pairBytes } = await loadForSigning(world.stores, {
+  const { bytes } = await loadForSigning(world.stores, {
     ...{ keyId: current.keyId, epoch: current.pair.epoch, owner: OWNER },
   })
-  expect([shareBytes.length, pairBytes.length]).toEqual([343, 3231])
+  expect([bytes.share, ...bytes.pairs].map(({ length }) => length)).toEqual([343, 3231])
 
   const rotated = current.pair.epoch === 1
   expect(await opens(current, old)).toBe(!rotated)

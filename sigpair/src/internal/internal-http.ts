@@ -26,10 +26,11 @@ import { readKey } from '../keys/key-status.ts'
 import type { Kms } from '../seal/kms.ts'
 import type { PolicyDeps } from '../policy/policy-change.ts'
 import { policyRoutes } from '../policy/policy-http.ts'
-import { batchRoutes } from '../sign/batch-http.ts'
+import { type AsMember, memberRoutes } from '../member/member-routes.ts'
+import { batchCompletion, batchRoutes } from '../sign/batch-http.ts'
 import { stageRoutes } from './stage-routes.ts'
 import { keyCareRoutes } from './key-routes.ts'
-import { sessionRoutes } from '../sign/session-http.ts'
+import { sessionCompletion, sessionRoutes } from '../sign/session-http.ts'
 import type { CompleteSignature } from '../sign/sign-session.ts'
 import { identityAt, pairAt, type Stores } from '../stores.ts'
 
@@ -42,6 +43,8 @@ export type InternalDeps = PolicyDeps & {
   readonly complete: CompleteSignature
   readonly tasks: ShareTasks
   readonly callers: Pick<AuthDeps, 'duoNode' | 'backend'>
+  /** absent in a pair */
+  readonly asMember?: AsMember | undefined
 }
 
 /** There has been one pair of static keys so far. */
@@ -53,6 +56,7 @@ export function internalRoutes(deps: InternalDeps): Route[] {
   const auth = { parties: stores.parties, now: stores.now, ...callers }
   const caller = async (incoming: Incoming) => authenticate(auth, incoming)
   const events = eventRoutes({ stores, duoNode: callers.duoNode })
+  const { asMember } = deps
   return [
     identityRoute(deps, caller),
     ...keyRoutes(deps, caller),
@@ -64,7 +68,13 @@ export function internalRoutes(deps: InternalDeps): Route[] {
     ...auditRoutes({ stores, identity: deps.identity.identity }, caller),
     ...stageRoutes(deps, caller),
     ...keyCareRoutes(deps, caller),
+    ...(asMember ? memberRoutes({ ...deps, ...asMember }, caller) : completionRoutes(deps, caller)),
   ]
+}
+
+/** Both halves are here: what is added up is a signature. */
+function completionRoutes(deps: InternalDeps, caller: CallerOf): Route[] {
+  return [sessionCompletion(deps, caller), batchCompletion(deps, caller)]
 }
 
 type CallerOf = (incoming: Incoming) => Promise<string>

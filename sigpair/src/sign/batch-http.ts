@@ -31,6 +31,8 @@ export type BatchRouteDeps = {
   /** hedged; draws ρ_S */
   readonly rng: Rng
   readonly complete: CompleteSignature
+  /** absent in a pair */
+  readonly asMember?: object | undefined
 }
 
 /** Many sessions of a key that are signed together. Source: docs/spec/flows.md, section 15. */
@@ -43,18 +45,6 @@ export function batchRoutes(deps: BatchRouteDeps, caller: (incoming: Incoming) =
       body: prepareBatchRequest,
       response: prepareBatchResponse,
       handle: async (call) => ({ status: 200, body: await prepareAndTell(deps, call.caller, call.body) }),
-    }),
-    route({
-      method: 'POST',
-      path: '/internal/batches/:batchId/complete',
-      caller,
-      params: z.strictObject({ batchId: batchIdField }),
-      body: completeBatchRequest,
-      response: completeBatchResponse,
-      handle: async ({ caller: owner, params, body }) => ({
-        status: 200,
-        body: await completeAndTell(deps, { ...body, ...params, owner }),
-      }),
     }),
     route({
       method: 'POST',
@@ -72,15 +62,31 @@ export function batchRoutes(deps: BatchRouteDeps, caller: (incoming: Incoming) =
   ]
 }
 
+/** In a pair. A member answers otherwise: `memberRoutes`. */
+export function batchCompletion(deps: BatchRouteDeps, caller: (incoming: Incoming) => Promise<string>): Route {
+  return route({
+    method: 'POST',
+    path: '/internal/batches/:batchId/complete',
+    caller,
+    params: z.strictObject({ batchId: batchIdField }),
+    body: completeBatchRequest,
+    response: completeBatchResponse,
+    handle: async ({ caller: owner, params, body }) => ({
+      status: 200,
+      body: await completeAndTell(deps, { ...body, ...params, owner }),
+    }),
+  })
+}
+
 /** Everything that is asked for and refused leaves a line too. Spec: audit 1.4. */
 async function prepareAndTell(
-  { stores, backend, rng }: BatchRouteDeps,
+  { stores, backend, rng, asMember }: BatchRouteDeps,
   owner: string,
   request: PrepareBatchRequest,
 ): Promise<PrepareBatchResponse> {
   const attempt = { method: 'batch.prepare' as const, keyId: request.keyId, owner }
   const sessions = await auditDenied(stores, attempt, async () =>
-    prepareBatch(stores, { backend, rng }, owner, request),
+    prepareBatch(stores, { backend, rng, isMember: asMember !== undefined }, owner, request),
   )
   return {
     sessions: sessions.map(({ sessionId, digest, rhoS }) => ({ sessionId, digest: toHex(digest), rhoS: toHex(rhoS) })),

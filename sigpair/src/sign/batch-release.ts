@@ -1,7 +1,9 @@
+import type { PartyIndex } from '@tandem/rounds'
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
 import { activePair, put } from '../keys/pair-store.ts'
+import { type PairOf, requirePeers } from '../keys/peer-pairs.ts'
 import { contextOf, type PairInEpoch, usable } from '../keys/presignature-store.ts'
 import { judgeReleases, policyMark } from '../policy/policy-store.ts'
 import type { PresignatureRecord, SessionRecord } from '../records.ts'
@@ -18,51 +20,68 @@ export type WantedBatch = {
   readonly pair: PairInEpoch
   readonly batchId: string
   readonly sessions: readonly SessionRecord[]
-  /** of one presignature for each session, 32 bytes */
-  readonly ids: readonly Uint8Array[]
+  /** of one presignature for each session, 32 bytes; undefined at a member that does not hold it and only counts */
+  readonly ids: readonly (Uint8Array | undefined)[]
+  /** at a member: what it made the presignatures with must be ACTIVE still */
+  readonly peers?: { readonly pairOf: PairOf; readonly indices: readonly PartyIndex[] }
 }
 
 /**
  * Takes the presignatures of a whole batch out of stock, counts its spending and writes its one audit line, in one
  * transaction: all or nothing, and once. What `consume` says of one presignature holds for each.
  *
- * @returns the encodings in the order of the sessions; the caller erases them
+ * @returns the encodings in the order of the sessions, undefined where there is no id; the caller erases them
  * @throws {WireError} `PRESIGNATURE_CONSUMED`, `POLICY_DENIED`, each naming the operation and leaving every presignature
  *         usable; `VALIDATION_FAILED` if one is given twice; as {@link checkNotReleased}; `KEY_FROZEN`
  *
  * Source: docs/spec/flows.md 15.4.
  */
-export async function releaseBatch(stores: Stores, wanted: WantedBatch): Promise<Uint8Array[]> {
+export async function releaseBatch(stores: Stores, wanted: WantedBatch): Promise<(Uint8Array | undefined)[]> {
   const { pair, ids } = wanted
-  const names = ids.map(toHex)
-  if (new Set(names).size !== names.length) throw new WireError('VALIDATION_FAILED', 'signatures: one id twice') // check S16
-  const docs = await Promise.all(names.map(async (id) => stores.presignatures.get(presignatureAt(pair.keyId, id))))
+  const names = ids.map((id) => id && toHex(id))
+  const held = names.filter((name) => name !== undefined)
+  if (new Set(held).size !== held.length) throw new WireError('VALIDATION_FAILED', 'signatures: one id twice') // check S16
+  const docs = await readAll(names, async (id) => stores.presignatures.get(presignatureAt(pair.keyId, id)))
   const payloads = await openAll(stores, pair, docs)
   try {
     await entombAll(stores, wanted, names)
     return payloads
   } catch (error) {
-    for (const payload of payloads) payload.fill(0)
+    for (const payload of payloads) payload?.fill(0)
     throw error
   }
+}
+
+type Found = { readonly id: string; readonly doc: Doc<PresignatureRecord> | undefined }
+
+/** The holes stay holes. */
+async function readAll(
+  names: readonly (string | undefined)[],
+  read: (id: string) => Promise<Doc<PresignatureRecord> | undefined>,
+): Promise<(Found | undefined)[]> {
+  return Promise.all(names.map(async (id) => (id === undefined ? undefined : { id, doc: await read(id) })))
 }
 
 /** Opened first, so that a KMS that does not answer costs no presignature. */
 async function openAll(
   { sealer, now }: Stores,
   pair: PairInEpoch,
-  docs: readonly (Doc<PresignatureRecord> | undefined)[],
-): Promise<Uint8Array[]> {
-  const sealed = forEachNamed(docs, (doc) => usable(doc, pair, now()))
-  const opened = await Promise.allSettled(sealed.map(async (one) => sealer.open(contextOf(pair), one)))
+  docs: readonly (Found | undefined)[],
+): Promise<(Uint8Array | undefined)[]> {
+  const sealed = forEachNamed(docs, (found) => found && usable(found.doc, pair, now()))
+  const opened = await Promise.allSettled(sealed.map(async (one) => one && sealer.open(contextOf(pair), one)))
   const failed = opened.find((one) => one.status === 'rejected')
   const payloads = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   if (failed === undefined) return payloads
-  for (const payload of payloads) payload.fill(0)
+  for (const payload of payloads) payload?.fill(0)
   throw failed.reason
 }
 
-async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatch, names: readonly string[]) {
+async function entombAll(
+  stores: Stores,
+  { pair, batchId, sessions, peers }: WantedBatch,
+  names: readonly (string | undefined)[],
+) {
   const { presignatures, now } = stores
   const { keyId } = pair
   const mark = await policyMark(stores, keyId)
@@ -70,14 +89,16 @@ async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatc
     const doc = await activePair(tx, pair)
     checkNotReleased((await tx.get(batchReleaseAt(keyId, batchId)))?.data, now())
     const found = await readUsable(tx, pair, names, now())
+    if (peers) await requirePeers(tx, peers.pairOf, peers.indices)
     const tail = await readAudit(tx, keyId)
     const { version, charge } = await judgeReleases(tx, { keyId, mark, sessions: sessions.map(namedOf) }, now())
 
     const stock = doc.data.stock.filter((id) => !names.includes(id))
     put(tx, pair, doc, { stock, uses: Math.max(doc.data.uses, ...sessions.map(({ use }) => use)) })
-    for (const [i, { id, data }] of found.entries()) {
+    for (const [i, one] of found.entries()) {
       const sessionId = sessions[i]?.sessionId ?? null
-      tx.update(presignatureAt(keyId, id), { ...data, status: 'CONSUMED', payload: null, sessionId })
+      const spent = { status: 'CONSUMED' as const, payload: null, sessionId }
+      if (one?.doc) tx.update(presignatureAt(keyId, one.id), { ...one.doc.data, ...spent })
     }
     tx.create(batchReleaseAt(keyId, batchId), { at: now() }, { expireAt: now() + REMEMBERED_MS })
     charge()
@@ -89,10 +110,10 @@ async function entombAll(stores: Stores, { pair, batchId, sessions }: WantedBatc
 }
 
 /** Looked at again inside the transaction: what was usable a moment ago may be another's now. */
-async function readUsable(tx: Transaction, pair: PairInEpoch, names: readonly string[], now: number) {
-  const docs = await Promise.all(names.map(async (id) => tx.get(presignatureAt(pair.keyId, id))))
-  forEachNamed(docs, (doc) => usable(doc, pair, now))
-  return names.flatMap((id, i) => (docs[i] ? [{ id, data: docs[i].data }] : []))
+async function readUsable(tx: Transaction, pair: PairInEpoch, names: readonly (string | undefined)[], now: number) {
+  const found = await readAll(names, async (id) => tx.get(presignatureAt(pair.keyId, id)))
+  forEachNamed(found, (one) => one && usable(one.doc, pair, now))
+  return found
 }
 
 /** A batch whose presignatures are gone and which has no signatures. */

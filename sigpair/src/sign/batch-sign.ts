@@ -64,7 +64,7 @@ export async function completeBatch(
 }
 
 /** @throws {WireError} refused here a bad share costs no presignature */
-function sharesOf({ signatures = [] }: BatchCompletion, sessions: readonly SessionRecord[]): Uint8Array[] {
+export function sharesOf({ signatures = [] }: BatchCompletion, sessions: readonly SessionRecord[]): Uint8Array[] {
   if (signatures.length !== sessions.length) {
     throw new WireError('VALIDATION_FAILED', `signatures: ${sessions.length} needed, one per operation`)
   }
@@ -118,7 +118,12 @@ async function answerOrGiveUp(stores: Stores, batch: BatchRecord, cause: unknown
   throw signingFailed(lost, cause)
 }
 
-async function giveUp(stores: Stores, { batchId, keyId, owner }: BatchRecord, lost: readonly number[]): Promise<void> {
+/** The batch gets no signatures any more. */
+export async function giveUp(
+  stores: Stores,
+  { batchId, keyId, owner }: BatchRecord,
+  lost: readonly number[],
+): Promise<void> {
   const at = batchAt(batchId)
   await audited(stores, keyId, async (tx, note) => {
     const doc = await tx.get(at)
@@ -129,8 +134,12 @@ async function giveUp(stores: Stores, { batchId, keyId, owner }: BatchRecord, lo
   })
 }
 
-/** Stores all signatures at once. Those that are there stay; a batch that was given up gets none. */
-async function storeAll(stores: Stores, batch: BatchRecord, signatures: readonly Uint8Array[]) {
+/**
+ * Stores all signatures at once. Those that are there stay; a batch that was given up gets none.
+ *
+ * @throws {WireError} `SESSION_CONSUMED`, `MPC_SIGNING_FAILED`
+ */
+export async function storeAll(stores: Stores, batch: BatchRecord, signatures: readonly Uint8Array[]) {
   const { batchId, keyId, owner, sessionIds } = batch
   return audited(stores, keyId, async (tx, note): Promise<SignedSession[]> => {
     const batchDoc = await tx.get(batchAt(batchId))

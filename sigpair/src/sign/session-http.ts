@@ -33,13 +33,15 @@ export type SessionRouteDeps = {
   /** hedged; draws ρ_S */
   readonly rng: Rng
   readonly complete: CompleteSignature
+  /** absent in a pair */
+  readonly asMember?: object | undefined
 }
 
 type CallerOf = (incoming: Incoming) => Promise<string>
 
 const params = z.strictObject({ sessionId: sessionIdField })
 
-/** What is to be signed, from its preparation to its signature or its end. Source: docs/spec/flows.md, sections 5 to 7. */
+/** What is to be signed, from its preparation to its end. Source: docs/spec/flows.md, sections 5 to 7. */
 export function sessionRoutes(deps: SessionRouteDeps, caller: CallerOf): Route[] {
   return [
     route({
@@ -50,20 +52,24 @@ export function sessionRoutes(deps: SessionRouteDeps, caller: CallerOf): Route[]
       response: prepareSessionResponse,
       handle: async (call) => ({ status: 200, body: await prepareAndTell(deps, call.caller, call.body) }),
     }),
-    route({
-      method: 'POST',
-      path: '/internal/sessions/:sessionId/complete',
-      caller,
-      params,
-      body: completeSessionRequest,
-      response: completeSessionResponse,
-      handle: async ({ caller: owner, params: { sessionId }, body }) => ({
-        status: 200,
-        body: await completeAndTell(deps, { ...body, sessionId, owner }),
-      }),
-    }),
     ...markRoutes(deps, caller),
   ]
+}
+
+/** In a pair. A member answers otherwise: `memberRoutes`. */
+export function sessionCompletion(deps: SessionRouteDeps, caller: CallerOf): Route {
+  return route({
+    method: 'POST',
+    path: '/internal/sessions/:sessionId/complete',
+    caller,
+    params,
+    body: completeSessionRequest,
+    response: completeSessionResponse,
+    handle: async ({ caller: owner, params: { sessionId }, body }) => ({
+      status: 200,
+      body: await completeAndTell(deps, { ...body, sessionId, owner }),
+    }),
+  })
 }
 
 /** What is noted on a session that is not signed yet. */
@@ -100,11 +106,11 @@ function markRoutes({ stores }: SessionRouteDeps, caller: CallerOf): Route[] {
 
 /** Everything that is asked for and refused leaves a line too. Spec: audit 1.4. */
 async function prepareAndTell(
-  { stores, backend, rng }: SessionRouteDeps,
+  { stores, backend, rng, asMember }: SessionRouteDeps,
   owner: string,
   request: PrepareSessionRequest,
 ): Promise<PrepareSessionResponse> {
-  const prepare = async () => prepareSession(stores, { backend, rng }, owner, request)
+  const prepare = async () => prepareSession(stores, { backend, rng, isMember: asMember !== undefined }, owner, request)
   const attempt = { method: 'sign.prepare' as const, keyId: request.keyId, owner }
   const { digest, rhoS, expiresAt } = await auditDenied(stores, attempt, prepare)
   return { digest: toHex(digest), rhoS: toHex(rhoS), expiresAt: Math.floor(expiresAt / 1000) }

@@ -43,7 +43,7 @@ export function combine(
  */
 export function checkSignature(
   backend: Backend,
-  { digest, publicKey }: SigningTarget,
+  { digest, publicKey }: Pick<SigningTarget, 'digest' | 'publicKey'>,
   { compact, recovery }: Signature,
   range: RecoveryRange,
 ): void {
