@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { batchRows } from './batch.ts'
 import { coldStartRows } from './cold-start.ts'
+import { allCommitteeRows } from './committee-nodes.ts'
 import { cryptoRows } from './crypto.ts'
 import { digits, limited, YARDSTICK } from './limits.ts'
 import { loadRows } from './load.ts'
@@ -11,14 +12,29 @@ import { plot } from './plot.ts'
 import { socketRows } from './sockets.ts'
 import { stackRows } from './stack.ts'
 
-/** One function per part of the system; each names its rows. */
-const PARTS: readonly (() => Promise<Row[]>)[] = [cryptoRows, stackRows, loadRows, batchRows, coldStartRows, socketRows]
+/** One function per part of the system; each names its rows. The first has the yardstick of all. */
+const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
+  crypto: cryptoRows,
+  stack: stackRows,
+  load: loadRows,
+  batch: batchRows,
+  'cold-start': coldStartRows,
+  sockets: socketRows,
+  committee: allCommitteeRows,
+}
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, plot: { type: 'string' }, page: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    plot: { type: 'string' },
+    page: { type: 'string' },
+    skip: { type: 'string', multiple: true, default: [] },
+  },
 })
+const unknown = options.skip.filter((name) => PARTS[name] === undefined || name === 'crypto')
+if (unknown.length > 0) throw new Error(`--skip: one of ${Object.keys(PARTS).slice(1).join(', ')}`)
 const rows: Row[] = []
-for (const part of PARTS) rows.push(...(await part()))
+for (const [name, part] of Object.entries(PARTS)) if (!options.skip.includes(name)) rows.push(...(await part()))
 process.stdout.write(options.json ? `${JSON.stringify(rows)}\n` : table(rows))
 if (options.plot !== undefined) writeFileSync(options.plot, plot(limited(rows), machine()))
 if (options.page !== undefined) writeFileSync(options.page, withRun(readFileSync(options.page, 'utf8'), table(rows)))
@@ -33,11 +49,11 @@ function withRun(page: string, run: string): string {
 
 function table(rows: readonly Row[]): string {
   const judged = new Map(limited(rows).map((row) => [row.name, row]))
+  const base = rows.find(({ name }) => name === YARDSTICK)!.value
   const head = [`| name | value | × \`${YARDSTICK}\` | at most |`, '|---|--:|--:|--:|']
   const lines = rows.map(({ name, value, unit }) => {
-    const { counts, limit } = judged.get(name) ?? {}
-    const ratio = counts === undefined || unit !== 'ms' ? '' : digits(counts)
-    return `| \`${name}\` | ${digits(value)} ${unit} | ${ratio} | ${limit ?? ''} |`
+    const ratio = unit === 'ms' && name !== YARDSTICK ? digits(value / base) : ''
+    return `| \`${name}\` | ${digits(value)} ${unit} | ${ratio} | ${judged.get(name)?.limit ?? ''} |`
   })
   return [`${machine()}.`, '', ...head, ...lines, ''].join('\n')
 }
