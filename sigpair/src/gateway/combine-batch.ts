@@ -52,7 +52,7 @@ export async function combineBatch(
   const sessions = signatures.map(({ sessionId, signature }) => ({ sessionId, signature }))
   const body: KeepSignaturesRequest = { keyId, sessions }
   const call = { method: 'POST', path: `/internal/batches/${id}/signatures`, body } as const
-  const why = await hand(gateway, call, keepersOf(found))
+  const why = await hand(gateway, call, havingAll(found))
   if (why !== undefined) throw why
   return { signatures }
 }
@@ -84,10 +84,9 @@ function requireAll(words: readonly Word[], found: readonly Found[], shares: rea
 }
 
 /** Who has every signature of the batch needs none. */
-function keepersOf(found: readonly Found[]) {
-  const indices = found[0]!.told.map(({ index }) => index)
-  const hasAll = (_: number, at: number) =>
-    found.every(({ told, candidates }) => told[at]!.answer.signature === candidates.signatures[0])
-  const have = indices.filter(hasAll)
-  return { have: have.length, lacking: indices.filter((index) => !have.includes(index)) }
+function havingAll(found: readonly Found[]): readonly number[] {
+  const indices = found[0]?.told.map(({ index }) => index) ?? []
+  return indices.filter((_, at) =>
+    found.every(({ told, candidates }) => told[at]?.answer.signature === candidates.signatures[0]),
+  )
 }

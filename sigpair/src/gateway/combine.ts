@@ -29,10 +29,10 @@ export async function combineSession(
   const { digest, signatures } = candidates
   let refused = nothingToKeep(words, candidates, share)
   for (const signature of signatures) {
-    const lacking = told.filter(({ answer }) => answer.signature !== signature).map(({ index }) => index)
+    const have = told.filter(({ answer }) => answer.signature === signature).map(({ index }) => index)
     const body: KeepSignatureRequest = { keyId, signature }
     const call = { method: 'POST', path: `/internal/sessions/${id}/signature`, body } as const
-    const why = await hand(gateway, call, { lacking, have: told.length - lacking.length })
+    const why = await hand(gateway, call, have)
     if (why === undefined) return { digest, signature }
     refused = why
   }

@@ -50,8 +50,8 @@ export async function relay(deps: RelayDeps, device: Line, arrival: Arrival): Pr
   const begun = performance.now()
   const watch = watchOver(board)
   device.hear((bytes) => {
-    watch.touch()
     takeFromDevice(board, bytes, watch.touch)
+    watch.touch()
   })
   void deps.reached().then((nodes) => device.send(encodeMux({ type: 'nodes', nodes })))
 
