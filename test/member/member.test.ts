@@ -1,22 +1,156 @@
+import { decodeSignature, derive } from '@tandem/ecdsa'
+import { pairAt, presignatureAt, readKey, sessionAt } from '@tandem/sigpair'
+import { fromHex, type MemberCompletion, toHex } from '@tandem/wire'
+import { computeAddress, recoverAddress } from 'ethers'
+import { peerPair } from '../../sigpair/src/stores.ts'
+import { fast } from '../helpers/backends.ts'
 import { createDevice } from '../helpers/device.ts'
 import { rng } from '../helpers/sigpair.ts'
-import { intentBy, newKeyId } from '../helpers/wallet.ts'
-import { finish, firstCommit, playKeygen, walletOf } from './device.ts'
+import { newKeyId } from '../helpers/wallet.ts'
+import { addUp, commitEverywhere, complete, prepare, type PreparedSession, rotate, rotateRequest } from './calls.ts'
+import {
+  dialAll,
+  finish,
+  makePresignatures,
+  playKeygen,
+  playRefresh,
+  playSign,
+  shareFor,
+  type Wallet,
+  walletOf,
+} from './device.ts'
 import { type Members, startMembers } from './members.ts'
 
+// Three members and a bare device, from key generation to the next epoch. Each test goes on where the one before has ended.
+
 let members: Members
+let wallet: Wallet
 
 beforeAll(async () => (members = await startMembers()))
 afterAll(async () => members.close())
 
-test('three members and a device generate a key, and each commits it by itself', async () => {
+/** By two verifiers that share no code. */
+function expectSigned({ digest, path }: PreparedSession, signature: Uint8Array): void {
+  const { publicKey } = derive(fast, wallet.share, path)
+  expect(fast.verify(signature.slice(0, 64), digest, publicKey)).toBe(true)
+  const { compact, recovery } = decodeSignature(signature)!
+  const [r, s] = [toHex(compact.slice(0, 32)), toHex(compact.slice(32))]
+  expect(recoverAddress(toHex(digest), { r, s, v: 27 + recovery })).toBe(computeAddress(toHex(publicKey)))
+}
+
+test('a key is generated, every pair of it rehearsed, and each member commits it by itself', async () => {
   const device = createDevice(rng)
   const keyId = newKeyId()
   const { result, legs } = await playKeygen(members, device, keyId)
   expect(await finish(legs)).toEqual([{}, {}, {}])
-  const wallet = walletOf(device, keyId, result)
-  const request = firstCommit(wallet, intentBy)
-  for (const member of members.all) {
-    expect(await members.call(member, { path: '/internal/keys/commit', body: request })).toMatchObject({ status: 200 })
+  wallet = walletOf(device, keyId, result)
+  for (const { status } of await commitEverywhere(members, wallet)) expect(status).toBe(200)
+
+  for (const { index, stores } of members.all) {
+    const { key, status } = (await readKey(stores, keyId))!
+    expect(status).toBe('READY')
+    expect(key.current).toMatchObject({ publicKey: result.share.publicKey, committee: { self: index, threshold: 2 } })
+    expect(key.current!.certificate).toHaveLength(4)
+    const name = { keyId, ssid: result.share.ssid }
+    expect((await stores.presignatures.get(pairAt(name)))!.data).toMatchObject({
+      status: 'ACTIVE',
+      opened: 2,
+      passed: 2,
+    })
+    for (const peer of members.all.filter((one) => one.index !== index)) {
+      const pair = (await stores.presignatures.get(pairAt(peerPair(name, peer.identity.publicKey))))!
+      expect(pair.data).toMatchObject({ status: 'ACTIVE', opened: 1, passed: 1, peer: peer.index, epochKey: null })
+      expect(pair.expireAt).toBeUndefined()
+    }
   }
+})
+
+test('two of three sign with a presignature, the third counts, and all keep what verifies', async () => {
+  const [presignature] = await makePresignatures(members, wallet, [1, 2])
+  const session = await prepare(members, wallet)
+  const share = shareFor(wallet, presignature!, session)
+  const answers = await Promise.all(
+    members.all.map(async (member) => ({ index: member.index, ...(await complete(members, member, session, share)) })),
+  )
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  const said = answers.map(({ index, body }) => ({ index, completion: body as MemberCompletion }))
+  expect(said.map(({ completion }) => completion.released?.signers)).toEqual([[1, 2, 4], [1, 2, 4], undefined])
+  const signature = addUp(session, share, said)
+  expectSigned(session, signature)
+
+  const again = await complete(members, members.at(1), session, share)
+  expect(again.body).toEqual(answers[0]!.body)
+  const path = `/internal/sessions/${session.sessionId}`
+  const cancel = { path: `${path}/cancel`, body: { keyId: wallet.keyId } }
+  expect(await members.call(members.at(2), cancel)).toMatchObject({ body: { error: 'SESSION_CONSUMED' } })
+
+  const keep = { path: `${path}/signature`, body: { keyId: wallet.keyId, signature: toHex(signature) } }
+  for (const member of members.all) {
+    expect(await members.gateway(member, keep)).toMatchObject({ status: 200 })
+    expect((await complete(members, member, session)).body).toMatchObject({ signature: toHex(signature) })
+  }
+})
+
+test('a presignature is used once, and only by who made it', async () => {
+  const [presignature] = await makePresignatures(members, wallet, [1, 3])
+  const id = toHex(presignature!.slice(1, 33))
+  const known = async (index: number) => members.at(index).stores.presignatures.get(presignatureAt(wallet.keyId, id))
+  expect(await known(2)).toBeUndefined()
+  expect((await known(3))!.data).toMatchObject({ status: 'USABLE', signers: [1, 3, 4] })
+
+  const [one, other] = [await prepare(members, wallet), await prepare(members, wallet)]
+  const share = shareFor(wallet, presignature!, one)
+  expect(await complete(members, members.at(1), one, share)).toMatchObject({ status: 200 })
+  const second = await complete(members, members.at(1), other, shareFor(wallet, presignature!, other))
+  expect(second.body).toMatchObject({ error: 'PRESIGNATURE_CONSUMED' })
+})
+
+test('two others sign in a dialogue, and both have the signature', async () => {
+  const session = await prepare(members, wallet)
+  const { device, keyId, share } = wallet
+  const [sigid, rhoD, signers] = [rng(32), rng(32), [2, 3, 4]]
+  const named = { sessionId: session.sessionId, digest: toHex(session.digest), path: [...session.path] }
+  const dialled = { device, keyId, epoch: share.epoch, grant: { session: named } }
+  const hello = { op: 'sign' as const, sigid: toHex(sigid), rhoD: toHex(rhoD) }
+  const legs = await dialAll(members, [members.at(2), members.at(3)], dialled, hello, { signers })
+  const made = await playSign(legs, wallet, { ...session, sigid, rhoD, signers })
+  await finish(legs)
+  const signature = Uint8Array.of(...made.compact, made.recovery)
+  expectSigned(session, signature)
+  for (const index of [2, 3]) {
+    const doc = await members.at(index).stores.parties.get(sessionAt(session.sessionId))
+    expect(doc!.data.signature).toEqual(signature)
+  }
+})
+
+test('new shares come into force, the old ones are dead, and a member that was away is shown so', async () => {
+  const [dead] = await makePresignatures(members, wallet, [1, 2])
+  const old = wallet
+  const staged = await playRefresh(members, wallet)
+  await finish(staged.legs)
+  const request = rotateRequest(wallet, staged)
+  const there = [members.at(1), members.at(2)]
+  const rotated = await rotate(members, wallet, request, there)
+  expect(rotated.map(({ status }) => status)).toEqual([200, 200])
+  wallet = walletOf(wallet.device, wallet.keyId, staged.result)
+
+  const session = await prepare(members, wallet, there)
+  const late = await complete(members, members.at(1), session, shareFor(old, dead!, session))
+  expect(late.body).not.toHaveProperty('released')
+  await expect(makePresignatures(members, old, [1, 2])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
+
+  const away = members.at(3)
+  expect((await readKey(away.stores, wallet.keyId))!.key.current!.epoch).toBe(0)
+  await expect(makePresignatures(members, wallet, [1, 3])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
+  const path = `/internal/keys/${wallet.keyId}`
+  const shown = await members.gateway(members.at(1), { method: 'GET', path: `${path}/commitment` })
+  expect(shown.body).toMatchObject({ receipt: rotated[0]!.body['receipt'], commit: { op: 'rotate', request } })
+  const receipts = rotated.map(({ body }, at) => ({ index: at + 1, receipt: body['receipt'] }))
+  const body = { receipts, commit: shown.body['commit'] }
+  for (const _ of ['once', 'again']) {
+    expect(await members.gateway(away, { path: `${path}/catch-up`, body })).toMatchObject({ status: 200 })
+  }
+  expect((await readKey(away.stores, wallet.keyId))!.key.current!.epoch).toBe(1)
+  expect(await makePresignatures(members, wallet, [1, 3])).toHaveLength(1)
+  expect(fromHex(wallet.keyId)).toHaveLength(32)
 })

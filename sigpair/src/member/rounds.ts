@@ -57,8 +57,8 @@ export function openRounds({ network, self, names, now }: RoundsOptions): Rounds
     if (heard?.message.from !== by) return // check K16
     if (heard.message.to !== self || ended.has(heard.session)) return
     const session = running.get(heard.session)
-    if (!session) return early.keep(partyIndex(by), heard.session, heard.message)
-    if (session.peers.includes(partyIndex(by))) session.deliver?.(partyIndex(by), heard.message)
+    if (!session?.deliver) return early.keep(partyIndex(by), heard.session, heard.message)
+    if (session.peers.includes(partyIndex(by))) session.deliver(partyIndex(by), heard.message)
   }
   const stop = network.onMessage(hear)
 
