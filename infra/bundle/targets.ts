@@ -25,6 +25,7 @@ export const TARGETS: readonly Target[] = [
       index: at('sigpair/src/main.ts'),
       compute: at('sigpair/src/compute/worker.ts'),
       rewrap: at('sigpair/src/rewrap.ts'),
+      diagnose: at('sigpair/src/diagnose.ts'),
       // makes the identity of a committee's node, and signs commands to it
       committee: at('sigpair/src/committee/cli/cli.ts'),
       // piscina starts its threads from a file of this name beside its own
@@ -45,7 +46,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: 'duo-node',
-    entries: { index: at('duo-node/src/main.ts') },
+    entries: { index: at('duo-node/src/main.ts'), diagnose: at('duo-node/src/diagnose.ts') },
     external: [],
     addons: {},
     splitting: false,

@@ -22,7 +22,7 @@ export type PlanOptions = {
   readonly storage: Storage
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles?: string | undefined
-  readonly issuer: RunningIssuer
+  readonly issuer: Pick<RunningIssuer, 'issuer' | 'audience' | 'jwksUrl' | 'algorithms'>
   readonly chain: { readonly chainId: number; readonly rpcUrl: string }
 }
 

@@ -37,7 +37,8 @@ export function healthRoutes(checks: Readonly<Record<string, () => Promise<unkno
   ]
 }
 
-async function runChecks(checks: Readonly<Record<string, () => Promise<unknown>>>): Promise<readonly string[]> {
+/** The names of the checks that fail, or take too long. */
+export async function runChecks(checks: Readonly<Record<string, () => Promise<unknown>>>): Promise<readonly string[]> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => ((await holds(check)) ? [] : [name])),
   )

@@ -1,6 +1,14 @@
 export { answerError, toWireError } from './answer.ts'
 export { type NodeRequest, readBody } from './body.ts'
 export { callHttp, errorOfAnswer, type HttpAnswer, type HttpCall, NoAnswer } from './call.ts'
+export {
+  type Diagnosable,
+  diagnose,
+  type DiagnosedDatabase,
+  printDiagnosis,
+  requirePresent,
+} from './diagnostics/diagnose.ts'
+export { lastWarnings } from './diagnostics/warnings.ts'
 export { createDrain, type Drain, onTermination } from './drain.ts'
 export { ConfigError, type Env, envFlag, envJson, envList, envPort, envUrl, readConfig } from './env.ts'
 export { healthRoutes } from './health.ts'
