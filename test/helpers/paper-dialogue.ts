@@ -14,6 +14,7 @@ import type { Dialogue } from '../../shared/client/src/dialogue/dialogue.ts'
 import { type Legs, legsOf } from '../../shared/client/src/dialogue/legs.ts'
 import { fast } from './backends.ts'
 import { identityOf, signAs } from './keygen.ts'
+import { queue, type Queue } from './queue.ts'
 import { seeded } from './rng.ts'
 
 const [DEVICE, SIGPAIR] = [partyIndex(1), partyIndex(2)]
@@ -99,23 +100,4 @@ async function sigpairSide(
   const session = { sigid: sessionId(stageId), signers: [DEVICE, SIGPAIR] }
   await play(presign(session, { share: result.share, pairs }, deps))
   return result
-}
-
-/** In order; whoever takes first waits. */
-type Queue<T> = { readonly put: (value: T) => void; readonly take: () => Promise<T> }
-
-function queue<T>(): Queue<T> {
-  const waiting: T[] = []
-  const readers: ((value: T) => void)[] = []
-  return {
-    put: (value: T) => {
-      const reader = readers.shift()
-      if (reader) reader(value)
-      else waiting.push(value)
-    },
-    take: async () => {
-      const first = waiting.shift()
-      return first === undefined ? new Promise<T>((resolve) => readers.push(resolve)) : first
-    },
-  }
 }

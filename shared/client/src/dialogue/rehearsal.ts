@@ -13,7 +13,6 @@ import {
 import { sessionId } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
-import { DEVICE } from '../members.ts'
 import type { Platform } from '../platform.ts'
 import type { Legs } from './legs.ts'
 import { type OnProgress, runOnDevice } from './run-host.ts'
@@ -57,13 +56,9 @@ export async function rehearse(
 }
 
 /** What everybody rehearses, in this order: of a pair its stage names the run, of a committee ssid and signers do. */
-export function rehearsals(
-  { sha256 }: Pick<Backend, 'sha256'>,
-  share: KeyShare,
-  stageId: string,
-): readonly SigningSession[] {
+function rehearsals({ sha256 }: Pick<Backend, 'sha256'>, share: KeyShare, stageId: string): readonly SigningSession[] {
   return rehearsalQuorums(share).map((signers) => {
-    const named = share.self === DEVICE ? fromHex(stageId) : sha256(Uint8Array.from([...share.ssid, ...signers]))
-    return { sigid: sessionId(named), signers }
+    const ofQuorum = () => sha256(Uint8Array.from([...share.ssid, ...signers]))
+    return { sigid: sessionId(share.withDevice === true ? ofQuorum() : fromHex(stageId)), signers }
   })
 }
