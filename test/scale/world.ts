@@ -9,6 +9,8 @@ import { freshProject } from '../store/emulator.ts'
 /** Two processes of each service behind balancers, and a place to listen at while calls pass. */
 export type ScaleWorld = {
   readonly stack: TestStack
+  /** names of the instances that anything was asked of, ever */
+  readonly asked: ReadonlySet<string>
   /** hears of every call; one at a time */
   readonly watching: (watch: WatchInstances | undefined) => void
   readonly payers: (count: number, presignatures: number) => Promise<Payer[]>
@@ -25,15 +27,20 @@ export function onFirestore(): WantedStorage {
 
 export async function startScaleWorld(storage: WantedStorage): Promise<ScaleWorld> {
   let watch: WatchInstances | undefined
+  const asked = new Set<string>()
   const stack = await startTestStack(storage, {
     instances: 2,
-    watch: (instance, passing) => watch?.(instance, passing),
+    watch: (instance, passing) => {
+      asked.add(instance.name)
+      watch?.(instance, passing)
+    },
     // one thread each: eight processes share this machine
     env: { functions: { LIMITS }, sigpair: { THREADS: '1' } },
   })
   const devices: TandemClient[] = []
   return {
     stack,
+    asked,
     watching: (next) => {
       watch = next
     },

@@ -31,7 +31,8 @@ export type Service = {
 /** Sources are stripped of their types and compiled once, not at every start. */
 const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/compile')
 
-const READY_MS = 20_000
+/** A second or two; on a busy machine twenty times that. */
+const READY_MS = 60_000
 const POLL_MS = 50
 
 /** A drain takes at most 8 s; whoever is still there then is told to go at once. */
