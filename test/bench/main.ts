@@ -5,6 +5,7 @@ import { batchRows } from './batch.ts'
 import { coldStartRows } from './cold-start.ts'
 import { allCommitteeRows } from './committee-nodes.ts'
 import { cryptoRows } from './crypto.ts'
+import { jscRows } from './jsc.ts'
 import { digits, limited, YARDSTICK } from './limits.ts'
 import { loadRows } from './load.ts'
 import type { Row } from './measure.ts'
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, () => Promise<Row[]>>> = {
   'cold-start': coldStartRows,
   sockets: socketRows,
   committee: allCommitteeRows,
+  ios: jscRows,
 }
 
 const { values: options } = parseArgs({
