@@ -6,6 +6,7 @@ import {
   envList,
   envPort,
   envUrl,
+  identityVariables,
   type LogLevel,
   modeVariables,
   neededBy,
@@ -15,6 +16,8 @@ import {
   refuseEmulator,
   refusePlain,
   requireMode,
+  type ServiceIdentity,
+  serviceIdentity,
   storeConfig,
   storeVariables,
 } from '@tandem/service'
@@ -36,6 +39,8 @@ export type DuoNodeConfig = {
   readonly functionsKeys: readonly PublicJwk[]
   /** Sigpair's internal HTTP, without a trailing slash */
   readonly sigpairUrl: string
+  /** who we are to the platform in front of Sigpair and of the backend */
+  readonly identity?: ServiceIdentity
   /** where events go; without it none are pulled */
   readonly webhooks?: WebhookConfig
   readonly logLevel: LogLevel
@@ -99,6 +104,7 @@ const base = z.object({
     .meta({ description: 'longer than one attempt', example: '30000' }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
   ...modeVariables,
+  ...identityVariables,
 })
 
 const variables = (env: Env) =>
@@ -130,6 +136,7 @@ export function readDuoNodeConfig(env: Env = process.env): DuoNodeConfig {
     keysAreMounted: given.K_SERVICE !== undefined,
     functionsKeys: given.FUNCTIONS_KEYS,
     sigpairUrl: given.SIGPAIR_INTERNAL_URL.replace(/\/+$/, ''),
+    identity: serviceIdentity(given),
     logLevel: given.LOG_LEVEL,
     ...(webhooks === undefined ? {} : { webhooks }),
   }

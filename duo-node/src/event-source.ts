@@ -1,4 +1,4 @@
-import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, parseJson } from '@tandem/service'
+import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, noIdentity, parseJson } from '@tandem/service'
 import { acknowledgeEventsResponse, type EventsResponse, eventsResponse, type KeyEvent } from '@tandem/wire'
 import type { SigpairOptions } from './sigpair.ts'
 
@@ -15,13 +15,13 @@ export const PAGE = 100
 const CALL_MS = 5_000
 
 /** Asks in nobody's name: what happened is not a user's question. Spec: docs/spec/events.md, section 3. */
-export function eventSource({ url, key, timeoutMs = CALL_MS }: SigpairOptions): EventSource {
+export function eventSource({ url, key, identity = noIdentity, timeoutMs = CALL_MS }: SigpairOptions): EventSource {
   const ask = async (method: string, path: string, json = ''): Promise<HttpAnswer> => {
     const body = Uint8Array.from(new TextEncoder().encode(json))
     const from = { issuer: 'duo-node', subject: 'system', audience: ['sigpair'] }
     const token = await issueServiceToken(key, from, { method, path, body })
     const type = json === '' ? {} : { 'content-type': 'application/json' }
-    const headers = { authorization: `Bearer ${token}`, ...type }
+    const headers = { ...(await identity(url)), authorization: `Bearer ${token}`, ...type }
     const answer = await callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
     if (answer.status !== 200) throw errorOfAnswer(answer)
     return answer

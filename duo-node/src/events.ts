@@ -27,12 +27,12 @@ export type EventsDeps = {
 }
 
 /** Without an address for webhooks nothing is pulled, and Sigpair keeps its events. */
-export function openEvents({ webhooks, sigpairUrl }: DuoNodeConfig, deps: EventsDeps): Events {
+export function openEvents({ webhooks, sigpairUrl, identity }: DuoNodeConfig, deps: EventsDeps): Events {
   if (webhooks === undefined) return { routes: [], start: () => undefined, stop: () => undefined }
   const { store, key, log, drain, caller } = deps
   const { leaseMs, pollMs } = webhooks
-  const source = eventSource({ url: sigpairUrl, key })
-  const send = webhookSender(webhooks)
+  const source = eventSource({ url: sigpairUrl, key, identity })
+  const send = webhookSender({ ...webhooks, identity })
   const stopping = new AbortController()
   const { signal } = stopping
   const sending = { store, acknowledge: source.acknowledge, send, rules: webhooks, log, now: Date.now, signal }

@@ -1,4 +1,13 @@
-import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, NoAnswer, type SigningKey } from '@tandem/service'
+import {
+  callHttp,
+  errorOfAnswer,
+  type HttpAnswer,
+  issueServiceToken,
+  NoAnswer,
+  noIdentity,
+  type ServiceIdentity,
+  type SigningKey,
+} from '@tandem/service'
 import { limits, WireError } from '@tandem/wire'
 import type { BackendCall } from './forward.ts'
 
@@ -6,6 +15,8 @@ export type SigpairOptions = {
   /** Sigpair's internal HTTP, without a trailing slash */
   readonly url: string
   readonly key: SigningKey
+  /** who we are to the platform */
+  readonly identity?: ServiceIdentity | undefined
   readonly timeoutMs?: number
 }
 
@@ -14,16 +25,17 @@ export type SigpairOptions = {
  *
  * @throws {WireError} what Sigpair says, if it is on the list; `DUO_NODE_UNAVAILABLE` when it says nothing
  */
-export function sigpair({ url, key, timeoutMs = limits.INTERNAL_CALL_MS }: SigpairOptions) {
+export function sigpair({ url, key, identity = noIdentity, timeoutMs = limits.INTERNAL_CALL_MS }: SigpairOptions) {
   return async (call: BackendCall, onBehalfOf: string): Promise<HttpAnswer> => {
     const { method, path, body, token } = call
     const from = { issuer: 'duo-node', subject: onBehalfOf, audience: ['sigpair'] }
-    const headers = {
-      authorization: `Bearer ${await issueServiceToken(key, from, call)}`,
-      'x-tandem-caller': token,
-      ...(body.length === 0 ? {} : { 'content-type': 'application/json' }),
-    }
     try {
+      const headers = {
+        ...(await identity(url)),
+        authorization: `Bearer ${await issueServiceToken(key, from, call)}`,
+        'x-tandem-caller': token,
+        ...(body.length === 0 ? {} : { 'content-type': 'application/json' }),
+      }
       const answer = await callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
       if (answer.status >= 200 && answer.status < 300) return answer
       throw errorOfAnswer(answer)

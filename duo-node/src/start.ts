@@ -88,6 +88,6 @@ function connect(config: DuoNodeConfig, store: Store, key: SigningKey): ForwardD
   return {
     verifyToken: (call: BackendCall) => verifyServiceToken(call.token, rules, call),
     spendToken: (claims) => spendToken(store, claims),
-    askSigpair: sigpair({ url: config.sigpairUrl, key }),
+    askSigpair: sigpair({ url: config.sigpairUrl, key, identity: config.identity }),
   }
 }

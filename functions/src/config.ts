@@ -4,6 +4,7 @@ import {
   envJson,
   envList,
   envUrl,
+  identityVariables,
   type Issuer,
   type LogLevel,
   modeVariables,
@@ -14,6 +15,8 @@ import {
   refuseLocal,
   refusePlain,
   requireMode,
+  type ServiceIdentity,
+  serviceIdentity,
   storeConfig,
   storeVariables,
 } from '@tandem/service'
@@ -34,6 +37,8 @@ export type FunctionsConfig = {
   readonly keysAreMounted?: boolean
   /** duo-node, without a trailing slash; `ws:` and `wss:` for Socket.IO */
   readonly duoNodeUrl: string
+  /** who we are to the platform in front of duo-node */
+  readonly identity?: ServiceIdentity
   /** Sigpair as devices reach it, without path */
   readonly sigpairUrl: string
   /** JSON-RPC by chain id */
@@ -126,6 +131,7 @@ const base = z.object({
   }),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').meta({ example: 'info' }),
   ...modeVariables,
+  ...identityVariables,
 })
 
 const variables = (env: Env) =>
@@ -162,6 +168,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     secretsKeyFile: given.SECRETS_KEY_FILE ?? `${given.SIGNING_KEY_FILE}.secrets`,
     keysAreMounted: given.K_SERVICE !== undefined,
     duoNodeUrl: withoutSlash(given.DUO_NODE_URL),
+    identity: serviceIdentity(given),
     sigpairUrl: withoutSlash(given.SIGPAIR_URL),
     chains: new Map(Object.entries(given.CHAINS).map(([id, url]) => [Number(id), url])),
     swapRouters: new Map(Object.entries(given.SWAP_ROUTERS).map(([id, routers]) => [Number(id), routers])),

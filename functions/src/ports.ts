@@ -68,7 +68,7 @@ export async function openPorts(config: FunctionsConfig, random: Random = csprng
   const store = watchStore(await openStore(config.store), config.store.kind, 'backend')
   const now = Date.now
   const secrets = loadOrCreateSecrets(config.secretsKeyFile, config.keysAreMounted)
-  const sigpair = duoNode({ url: config.duoNodeUrl, key })
+  const sigpair = duoNode({ url: config.duoNodeUrl, key, identity: config.identity })
   const profilesOf = profiles(store, now)
   const secondFactor = twoFactor(store, {
     secrets,

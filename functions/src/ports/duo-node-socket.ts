@@ -1,4 +1,4 @@
-import { issueServiceToken, NoAnswer, span, timed, traceparentHeader } from '@tandem/service'
+import { issueServiceToken, NoAnswer, type ServiceIdentity, span, timed, traceparentHeader } from '@tandem/service'
 import { operationOf, SOCKET_HANDSHAKE, socketAnswer } from '@tandem/wire'
 import { io, type Socket } from 'socket.io-client'
 import type { DuoNodeCall, Transport, TransportOptions } from './duo-node-transport.ts'
@@ -9,11 +9,13 @@ const CONNECT_MS = 3_000
 const RETRY_MS = 100
 const MAX_RETRY_MS = 1_000
 
+type SocketOptions = Required<TransportOptions> & { readonly identity: ServiceIdentity }
+
 /**
  * One connection for the whole process, opened now and again whenever it is lost. A call that finds none waits for the
  * next attempt and no longer. Spec: docs/spec/events.md, section 5.
  */
-export function overSocket({ url, key, timeoutMs }: Required<TransportOptions>): Transport {
+export function overSocket({ url, key, identity, timeoutMs }: SocketOptions): Transport {
   const handshake = async () => {
     const from = { issuer: 'functions', subject: 'system', audience: ['duo-node'] }
     return issueServiceToken(key, from, { ...SOCKET_HANDSHAKE, body: new Uint8Array() })
@@ -31,12 +33,23 @@ export function overSocket({ url, key, timeoutMs }: Required<TransportOptions>):
     reconnectionDelay: RETRY_MS,
     reconnectionDelayMax: MAX_RETRY_MS,
     forceNew: true,
+    autoConnect: false,
     // A process that has ended its work must not live on for this.
     autoUnref: true,
   })
+  const introduce = introducing(socket, identity, url)
+  socket.on('disconnect', () => void introduce().catch(() => undefined))
   return async (call) => {
+    await introduce()
     await connected(socket)
     return emit(socket, call, timeoutMs)
+  }
+}
+
+/** The platform looks at who connects, and at nothing after that; so every attempt to connect has what was known last. */
+function introducing(socket: Socket, identity: ServiceIdentity, url: string): () => Promise<void> {
+  return async () => {
+    socket.io.opts.extraHeaders = { ...(await identity(url)) }
   }
 }
 

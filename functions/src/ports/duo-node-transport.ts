@@ -1,4 +1,4 @@
-import { callHttp, type HttpAnswer, type SigningKey } from '@tandem/service'
+import { callHttp, type HttpAnswer, noIdentity, type ServiceIdentity, type SigningKey } from '@tandem/service'
 import { limits } from '@tandem/wire'
 
 /** One call, with the token for it. */
@@ -18,6 +18,8 @@ export type TransportOptions = {
   readonly url: string
   /** signs the token of a connection */
   readonly key: SigningKey
+  /** who we are to the platform */
+  readonly identity?: ServiceIdentity | undefined
   readonly timeoutMs?: number
 }
 
@@ -25,19 +27,21 @@ export type TransportOptions = {
 const CALL_MS = limits.INTERNAL_CALL_MS + 1_500
 
 /** HTTP for `http:` and `https:`, one lasting Socket.IO connection for `ws:` and `wss:`. */
-export function transportTo({ url, key, timeoutMs = CALL_MS }: TransportOptions): Transport {
-  if (!/^wss?:/.test(url)) return overHttp(url, timeoutMs)
+export function transportTo({ url, key, identity = noIdentity, timeoutMs = CALL_MS }: TransportOptions): Transport {
+  if (!/^wss?:/.test(url)) return overHttp({ url, identity, timeoutMs })
   let opened: Promise<Transport> | undefined
   return async (call) => {
-    opened ??= import('./duo-node-socket.ts').then(({ overSocket }) => overSocket({ url, key, timeoutMs }))
+    opened ??= import('./duo-node-socket.ts').then(({ overSocket }) => overSocket({ url, key, identity, timeoutMs }))
     return (await opened)(call)
   }
 }
 
-function overHttp(url: string, timeoutMs: number): Transport {
+type HttpOptions = { readonly url: string; readonly identity: ServiceIdentity; readonly timeoutMs: number }
+
+export function overHttp({ url, identity, timeoutMs }: HttpOptions): Transport {
   return async ({ method, path, body, token }) => {
     const type = body.length === 0 ? {} : { 'content-type': 'application/json' }
-    const headers = { authorization: `Bearer ${token}`, ...type }
+    const headers = { ...(await identity(url)), authorization: `Bearer ${token}`, ...type }
     return callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
   }
 }

@@ -33,15 +33,17 @@ const NOBODY = 'no instance answered\n'
  * that refuses the connection is passed over. Whatever else goes wrong is 502: only the caller knows whether he may repeat.
  *
  * @param options.ports of the instances, on loopback
+ * @param options.admits who gets past, by the headers, as Cloud Run's IAM check has it; without it, everybody
  * @param options.watch hears of every call that an instance has taken
  */
 export async function startBalancer(options: {
   readonly host: string
   readonly port: number
   readonly ports: readonly number[]
+  readonly admits?: (headers: IncomingHttpHeaders) => boolean
   readonly watch?: Watch | undefined
 }): Promise<Balancer> {
-  const { host, port, ports, watch = () => undefined } = options
+  const { host, port, ports, admits = () => true, watch = () => undefined } = options
   let turn = 0
   /** each instance once, beginning with the one whose turn it is */
   const inTurn = (): number[] => {
@@ -50,11 +52,13 @@ export async function startBalancer(options: {
   }
   const open = new Set<Duplex>()
   const server = createServer((asked, answer) => {
-    void passOn(asked, answer, inTurn(), { ports, watch })
+    if (!admits(asked.headers)) answer.writeHead(403).end()
+    else void passOn(asked, answer, inTurn(), { ports, watch })
   })
   server.on('connection', (socket) => keep(open, socket))
   server.on('upgrade', (asked: IncomingMessage, socket: Duplex, head: Buffer) => {
-    void passUp({ asked, socket, head }, inTurn(), { ports, watch, open })
+    if (!admits(asked.headers)) socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n')
+    else void passUp({ asked, socket, head }, inTurn(), { ports, watch, open })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

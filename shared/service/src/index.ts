@@ -24,6 +24,14 @@ export { type Allowance, allowanceHeaders, type Bucket, spendAllowance } from '.
 export { type Answer, type Call, type Endpoint, type Incoming, type Method, type Route, route } from './routes.ts'
 export { closeAfter, listen, type Serving } from './server.ts'
 export {
+  googleIdentity,
+  type IdentityChoice,
+  identityVariables,
+  noIdentity,
+  type ServiceIdentity,
+  serviceIdentity,
+} from './service-identity.ts'
+export {
   bearerToken,
   issueServiceToken,
   type ServiceCall,
