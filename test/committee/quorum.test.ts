@@ -1,6 +1,4 @@
 import { chooseQuorum } from '../../sigpair/src/committee/operations/quorum.ts'
-import { openInbox } from '../../sigpair/src/committee/operations/inbox.ts'
-import type { SignedMessage } from '../../sigpair/src/committee/operations/evidence.ts'
 
 const MEMBERS = ['a', 'b', 'c', 'd', 'e']
 
@@ -35,15 +33,4 @@ test('one word is enough for a broken pair', () => {
 test('where there are no t, there is no quorum', () => {
   expect(chooseQuorum(MEMBERS, 3, readyBut(['a', 'b']), 'a')).toBeUndefined()
   expect(chooseQuorum(MEMBERS, 3, new Map(), 'a')).toBeUndefined()
-})
-
-test('an inbox keeps what comes early in order, and no more than a peer may be ahead', async () => {
-  const inbox = openInbox()
-  const { signal } = new AbortController()
-  const numbered = (round: number) => ({ message: { round } }) as unknown as SignedMessage
-  for (let round = 1; round <= 40; round++) inbox.deliver('a', numbered(round))
-  const rounds: number[] = []
-  for (let n = 1; n <= 16; n++) rounds.push((await inbox.receive('a', signal)).message.round)
-  expect(rounds).toEqual(Array.from({ length: 16 }, (_, at) => at + 1))
-  await expect(inbox.receive('a', AbortSignal.abort())).rejects.toThrow('given up')
 })

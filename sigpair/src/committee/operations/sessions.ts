@@ -1,7 +1,7 @@
 import type { SignedBroadcast } from '@tandem/ecdsa'
 import type { CallerRequest } from '@tandem/wire'
 import type { NodeName } from '../network.ts'
-import { type Inbox, openInbox } from './inbox.ts'
+import { type Early, type Inbox, openEarly, openInbox } from './inbox.ts'
 import type { Operation } from './messages.ts'
 
 /** One session at one node. */
@@ -38,30 +38,39 @@ export type Sessions = {
   readonly forget: (id: string) => void
 }
 
-/** What one node may have others hold at a time; a peer that opens more is not answered. */
-const MAX_SESSIONS = 1024
+/** What one node may have another hold at a time: who opens more is not answered, and takes nothing from the others. */
+const MAX_SESSIONS = 512
 const REMEMBERED = 8192
 
 export function openSessions(now: () => number): Sessions {
   const running = new Map<string, Session>()
+  const held = new Map<NodeName, number>()
   const ended = new Set<string>()
+  const early = openEarly()
+  const count = (coordinator: NodeName, change: 1 | -1) =>
+    void held.set(coordinator, (held.get(coordinator) ?? 0) + change)
+  const drop = (id: string) => {
+    const session = running.get(id)
+    if (!session) return
+    running.delete(id)
+    count(session.coordinator, -1)
+    session.inbox.close()
+    session.cancel.abort()
+  }
   return {
     running,
     open(opening) {
       const known = running.get(opening.id)
       if (known) return known.coordinator === opening.coordinator ? known : undefined
-      if (ended.has(opening.id) || running.size >= MAX_SESSIONS) return undefined
-      const session = start(opening, now())
+      if (ended.has(opening.id) || (held.get(opening.coordinator) ?? 0) >= MAX_SESSIONS) return undefined
+      const session = start(opening, now(), early)
       running.set(session.id, session)
+      count(session.coordinator, 1)
       return session
     },
-    forget(id) {
-      running.get(id)?.cancel.abort()
-      running.delete(id)
-    },
+    forget: drop,
     end(id) {
-      running.get(id)?.cancel.abort()
-      running.delete(id)
+      drop(id)
       ended.add(id)
       const [oldest] = ended
       if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest)
@@ -69,12 +78,16 @@ export function openSessions(now: () => number): Sessions {
   }
 }
 
-function start({ id, request, coordinator }: Pick<Session, 'id' | 'request' | 'coordinator'>, since: number): Session {
+function start(
+  { id, request, coordinator }: Pick<Session, 'id' | 'request' | 'coordinator'>,
+  since: number,
+  early: Early,
+): Session {
   return {
     ...{ id, request, coordinator, since },
     operation: request.method as Operation,
     keyId: request.params.keyId.toLowerCase(),
-    inbox: openInbox(),
+    inbox: openInbox(early),
     seen: [],
     cancel: new AbortController(),
     progress: { round: 0, started: false, places: [], waitingFor: new Set() },
