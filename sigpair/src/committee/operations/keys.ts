@@ -66,7 +66,9 @@ export async function takePending(node: Node, keyId: string, sessionId: string):
     if (record.status === 'DELETED') throw new WireError('KEY_DELETED')
     if (record.current) return record
     const { pending } = record
-    if (pending && pending.sessionId !== sessionId && pending.until > node.now()) throw new WireError('KEY_PENDING')
+    const taken = pending !== null && pending.until > node.now()
+    if (taken && pending.sessionId === sessionId) return record
+    if (taken) throw new WireError('KEY_PENDING')
     return { ...record, status: 'PENDING', pending: { sessionId, until } }
   })
 }

@@ -1,4 +1,4 @@
-import { callerRequest, type CallerRequest, WireError } from '@tandem/wire'
+import { callerRequest, type CallerRequest, type CommitteeKey, WireError } from '@tandem/wire'
 import type { Committee } from '../committee.ts'
 import type { NodeName } from '../network.ts'
 import { verifyCallerRequest } from '../request.ts'
@@ -18,6 +18,7 @@ import { openPost } from './post.ts'
 import { openSessions } from './sessions.ts'
 import { statusOf } from './status.ts'
 import { recover, sweepEvery } from './sweep.ts'
+import { openTurns } from './turns.ts'
 
 const PARTS: Parts = {
   keyGen: keyGenPart,
@@ -25,6 +26,9 @@ const PARTS: Parts = {
   keyRefresh: keyRefreshPart,
   keyReshare: keyResharePart,
 }
+
+/** Keys that are made or change at a time, of those this node is asked for: more would only make each other late. */
+const MAX_CHANGES = 4
 
 /**
  * A node of a committee, from here on: it answers its peers, and its callers through what this returns. `close` leaves the
@@ -42,11 +46,19 @@ export async function openCommittee(deps: CommitteeDeps): Promise<Committee> {
   ]
   await askAround(node, 'everything')
   const stopSweeping = sweepEvery(node)
+  const turn = openTurns(MAX_CHANGES)
+  const change = async <R extends CallerRequest>(
+    request: R,
+    act: (node: Node, request: R) => Promise<CommitteeKey>,
+  ): Promise<CommitteeKey> => {
+    await admitted(node, request)
+    return turn(async () => act(node, await admitted(node, request)))
+  }
   return {
-    keyGen: async (request) => keyGen(node, await admitted(node, request)),
+    keyGen: async (request) => change(request, keyGen),
     keySign: async (request) => keySign(node, await admitted(node, request)),
-    keyRefresh: async (request) => keyRefresh(node, await admitted(node, request)),
-    keyReshare: async (request) => keyReshare(node, await admitted(node, request)),
+    keyRefresh: async (request) => change(request, keyRefresh),
+    keyReshare: async (request) => change(request, keyReshare),
     keyDelete: async (request) => keyDelete(node, await admitted(node, request)),
     status: async () => statusOf(node),
     async close() {

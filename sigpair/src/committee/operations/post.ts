@@ -32,13 +32,21 @@ export function openPost(network: Network, heard: Heard): Post {
   }
 }
 
-/** Says it now and every `everyMs` until `signal` is aborted or `ms` are over. */
+/** The longest pause between two sendings, in first pauses. */
+const LONGEST = 8
+
+/** Says it now, after `everyMs`, and after pauses half as long again each time, until `signal` is aborted or `ms` are over. */
 export async function repeat(
   say: () => void,
   { everyMs, ms, signal }: { readonly everyMs: number; readonly ms: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  for (let passed = 0; passed < ms && !signal.aborted; passed += everyMs) {
+  let pause = everyMs
+  for (
+    let passed = 0;
+    passed < ms && !signal.aborted;
+    passed += pause, pause = Math.min(1.5 * pause, LONGEST * everyMs)
+  ) {
     say()
-    await sleep(everyMs, undefined, { signal }).catch(() => {})
+    await sleep(pause, undefined, { signal }).catch(() => {})
   }
 }
