@@ -43,8 +43,8 @@ export type WorldOptions = {
 /** A loaded machine computes for seconds; nobody waits this long unless somebody is silent. */
 export const TEST_TIMING: Timing = {
   repeatMs: 40,
-  readyMs: 3_000,
-  roundMs: 3_000,
+  readyMs: 10_000,
+  roundMs: 10_000,
   leaseMs: 60_000,
   graceMs: 1_000,
   sweepMs: 150,
@@ -168,7 +168,7 @@ export function verifies(
 }
 
 /** Asks again and again, for at most `ms`. */
-export async function eventually(holds: () => boolean | Promise<boolean>, ms = 8_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   const until = Date.now() + ms
   while (!(await holds())) {
     if (Date.now() > until) throw new Error('it did not come to that')

@@ -1,5 +1,5 @@
 import { ProtocolAbort } from '@tandem/rounds'
-import { poison, strike } from '../../keys/pair-store.ts'
+import { poison, recordFailure, strike } from '../../keys/pair-store.ts'
 import type { NodeName } from '../network.ts'
 import { dispute } from './evidence.ts'
 import { noteFault } from './faults.ts'
@@ -15,6 +15,8 @@ export type Blamed = {
   readonly current: Uint8Array | undefined
   /** of the shares whose pair a failed OT check poisons: those in force, or those that the run has staged */
   readonly checked: Uint8Array | undefined
+  /** who signed, in a run that signs */
+  readonly signers?: readonly NodeName[]
 }
 
 /**
@@ -27,7 +29,10 @@ export async function blame(node: Node, session: Session, error: unknown, blamed
   if (!(error instanceof ProtocolAbort)) return
   const { code, round, verdict } = error
   const { places, current, checked } = blamed
-  const culprits = error.culprits.flatMap((place) => places[place - 1] ?? [])
+  const named = error.culprits.flatMap((place) => places[place - 1] ?? [])
+  const other = code === 'UNATTRIBUTED' ? otherOfTwo(node, blamed) : undefined
+  if (other !== undefined && current) await recordFailure(node.stores, pairName(session.keyId, current, other))
+  const culprits = other === undefined ? named : [other]
   for (const culprit of verdict === 'retry' ? [] : culprits) {
     const pairOf = (ssid: Uint8Array) => pairName(session.keyId, ssid, culprit)
     if (verdict === 'ban' && checked) await poison(node.stores, pairOf(checked))
@@ -35,4 +40,9 @@ export async function blame(node: Node, session: Session, error: unknown, blamed
   }
   noteFault(node, session, { code, round, culprits })
   if (code === 'MISMATCH' || code === 'ECHO_MISMATCH') dispute(node, session)
+}
+
+/** A sum that is wrong names nobody, unless two have made it: then we know that it was not us. */
+function otherOfTwo({ self }: Node, { signers = [] }: Blamed): NodeName | undefined {
+  return signers.length === 2 ? signers.find((name) => name !== self) : undefined
 }

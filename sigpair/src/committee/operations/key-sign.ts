@@ -69,7 +69,8 @@ export const keySignPart: Part = {
         ),
       )
     } catch (error) {
-      await blame(node, session, error, { places: members, current: current.ssid, checked: current.ssid })
+      const pairs = { current: current.ssid, checked: current.ssid }
+      await blame(node, session, error, { places: members, ...pairs, signers: participants })
       throw error
     } finally {
       eraseSigningKey(key)
@@ -82,36 +83,57 @@ export function committeeDigest(payload: SignPayload): Uint8Array {
   return payload.kind === 'digest' ? fromHex(payload.digest) : digestOf(payload)
 }
 
-/** Runs until somebody who was silent in one is not in the next; each is bounded, and there are few. */
+/** Runs until somebody who spoilt one is not in the next; each is bounded, and there are few. */
 const MAX_RUNS = 4
 
 /** What one node says of others, or of the moment; everything else it says of itself. */
 const HEARSAY = new Set([
   'SILENT_PEER',
+  'MALFORMED',
   'CANCELLED',
   'MISMATCH',
   'ECHO_MISMATCH',
+  'UNATTRIBUTED',
   'EPOCH_MISMATCH',
   'REQUEST_IN_PROGRESS',
 ])
 
+/** One of those who signed has spoilt the run, and nobody knows who. */
+const DOUBTFUL = new Set(['MISMATCH', 'ECHO_MISMATCH', 'UNATTRIBUTED'])
+
+/** Of nodes that were in runs of this command that failed. */
+type Misgivings = {
+  /** who was silent, or could not be understood, or said that it would not */
+  readonly avoided: Set<NodeName>
+  /** in how many spoilt runs each was */
+  readonly doubted: Map<NodeName, number>
+}
+
 export async function keySign(node: Node, request: Request): Promise<CommitteeSignature> {
   const { keyId } = request.params
-  const avoided = new Set<NodeName>()
+  const misgivings: Misgivings = { avoided: new Set(), doubted: new Map() }
   for (let run = 1; ; run++) {
     const current = requireCurrent(await readKey(node, keyId))
     try {
-      return await coordinate(node, playOf(node, request, current, avoided))
+      return await coordinate(node, playOf(node, request, current, misgivings))
     } catch (error) {
       if (!(error instanceof RunFailed)) throw error
       const { failure, from } = error
-      const named = HEARSAY.has(failure.code) ? failure.silent : [from]
-      for (const name of named) if (name !== node.self) avoided.add(name)
+      suspect(node, misgivings, error)
       const hopeless = failure.code === 'PROTOCOL_ABORTED' || (from === node.self && !HEARSAY.has(failure.code))
       if (run >= MAX_RUNS || hopeless) throw errorOf(failure)
-      node.log.info({ event: 'committee.again', keyId, run, code: failure.code, avoided: [...avoided] })
+      const { avoided, doubted } = misgivings
+      const because = { code: failure.code, avoided: [...avoided], doubted: [...doubted.keys()] }
+      node.log.info({ event: 'committee.again', keyId, run, ...because })
     }
   }
+}
+
+function suspect({ self }: Node, { avoided, doubted }: Misgivings, { failure, from, signers }: RunFailed): void {
+  const named = HEARSAY.has(failure.code) ? failure.silent : [from]
+  for (const name of named) if (name !== self) avoided.add(name)
+  if (!DOUBTFUL.has(failure.code)) return
+  for (const name of signers) if (name !== self) doubted.set(name, (doubted.get(name) ?? 0) + 1)
 }
 
 type Failure = Parameters<typeof errorOf>[0]
@@ -120,26 +142,28 @@ class RunFailed extends Error {
   override readonly name = 'RunFailed'
   readonly failure: Failure
   readonly from: NodeName
+  readonly signers: readonly NodeName[]
 
-  constructor(failure: Failure, from: NodeName) {
+  constructor(failure: Failure, from: NodeName, signers: readonly NodeName[]) {
     super(failure.code)
     this.failure = failure
     this.from = from
+    this.signers = signers
   }
 }
 
-function playOf(
-  node: Node,
-  request: Request,
-  current: ShareRecord,
-  avoided: ReadonlySet<NodeName>,
-): Play<CommitteeSignature> {
+function playOf(node: Node, request: Request, current: ShareRecord, misgivings: Misgivings): Play<CommitteeSignature> {
   const { members } = keyOf(current)
+  let signers: readonly NodeName[] = []
   return {
     request,
     limitMs: 4 * node.timing.roundMs,
-    decide: (answers, hour) => decide({ node, request, current, avoided }, answers, hour),
-    outcome: (call) => outcome(node, request, current, { call, members }),
+    decide(answers, hour) {
+      const decision = decide({ node, request, current, misgivings }, answers, hour)
+      if (decision?.kind === 'plan') signers = decision.plan.participants
+      return decision
+    },
+    outcome: (call) => outcome(node, request, current, { call, members, signers }),
   }
 }
 
@@ -147,11 +171,11 @@ type Signing = {
   readonly node: Node
   readonly request: Request
   readonly current: ShareRecord
-  readonly avoided: ReadonlySet<NodeName>
+  readonly misgivings: Misgivings
 }
 
 function decide(
-  { node, request, current, avoided }: Signing,
+  { node, request, current, misgivings }: Signing,
   answers: ReadonlyMap<NodeName, Answer>,
   hour: Hour,
 ): Decision<CommitteeSignature> | undefined {
@@ -165,9 +189,7 @@ function decide(
   const ssid = ready.get(node.self)?.ssid
   if (!ssid) return undefined
   const agreeing = new Map([...ready].filter(([, one]) => one.ssid === ssid))
-  const heard = new Map([...agreeing].filter(([name]) => !avoided.has(name)))
-  const wanted = request.params.signers
-  const preferred = hour === 'early' && wanted ? filtered(heard, wanted) : heard
+  const preferred = preferredOf(agreeing, request, misgivings, hour)
   const choose = (among: ReadonlyMap<NodeName, Ready>) => chooseQuorum(members, threshold, among, node.self)
   // Who was silent once is asked again before nobody signs.
   const signers = choose(preferred) ?? (hour === 'last' ? choose(agreeing) : undefined)
@@ -177,8 +199,17 @@ function decide(
   return undefined
 }
 
-function filtered(ready: ReadonlyMap<NodeName, Ready>, names: readonly NodeName[]): ReadonlyMap<NodeName, Ready> {
-  return new Map([...ready].filter(([name]) => names.includes(name)))
+/** At first those only of whom we think well, and whom the caller would like; then all that can be heard, the best first. */
+function preferredOf(
+  ready: ReadonlyMap<NodeName, Ready>,
+  { params: { signers: wanted } }: Request,
+  { avoided, doubted }: Misgivings,
+  hour: Hour,
+): ReadonlyMap<NodeName, Ready> {
+  const doubts = (name: NodeName) => doubted.get(name) ?? 0
+  const heard = [...ready].filter(([name]) => !avoided.has(name))
+  if (hour !== 'early') return new Map(heard.toSorted(([a], [b]) => doubts(a) - doubts(b)))
+  return new Map(heard.filter(([name]) => doubts(name) === 0 && (wanted?.includes(name) ?? true)))
 }
 
 /** Why there is no quorum: what most say, if anybody says something. */
@@ -201,24 +232,24 @@ function outcome(
   node: Node,
   request: Request,
   current: ShareRecord,
-  { call, members }: { readonly call: Call; readonly members: readonly NodeName[] },
+  { call, members, signers }: Record<'members' | 'signers', readonly NodeName[]> & { readonly call: Call },
 ): CommitteeSignature | undefined {
   for (const [name, said] of call.outcomes) {
     const signature = said.type === 'done' && members.includes(name) ? said.signature : undefined
     if (signature && isSignature(node, request, current, signature)) return signature
   }
-  const failure = failureIn(node, call)
+  const failure = failureIn(node, call, signers)
   if (failure) throw failure
   return undefined
 }
 
 /** Of who was silent our own run knows best: a peer may accuse whom it likes. */
-function failureIn(node: Node, call: Call): RunFailed | undefined {
+function failureIn(node: Node, call: Call, signers: readonly NodeName[]): RunFailed | undefined {
   const own = call.outcomes.get(node.self)
-  if (own?.type === 'failed') return new RunFailed(own, node.self)
+  if (own?.type === 'failed') return new RunFailed(own, node.self, signers)
   const signs = own !== undefined || node.sessions.running.get(call.id)?.progress.started === true
   for (const [name, said] of call.outcomes) {
-    if (said.type === 'failed' && !(signs && HEARSAY.has(said.code))) return new RunFailed(said, name)
+    if (said.type === 'failed' && !(signs && HEARSAY.has(said.code))) return new RunFailed(said, name, signers)
   }
   return undefined
 }

@@ -112,6 +112,8 @@ function failureOf(error: unknown, { progress: { places } }: Session) {
   if (!(error instanceof ProtocolAbort)) return { code: 'INTERNAL', round: 0, silent: [] }
   const { code, round, culprits, verdict } = error
   if (verdict !== 'retry') return { code: 'PROTOCOL_ABORTED', round, silent: [] }
-  const silent = code === 'SILENT_PEER' ? culprits.flatMap((place) => places[place - 1] ?? []) : []
+  // Who cannot be understood is as good as silent.
+  const mute = code === 'SILENT_PEER' || code === 'MALFORMED'
+  const silent = mute ? culprits.flatMap((place) => places[place - 1] ?? []) : []
   return { code, round, silent }
 }
