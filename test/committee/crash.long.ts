@@ -15,8 +15,8 @@ import {
 
 const MORTAL = 2
 const ALL = { threshold: 2, nodes: [1, 2, 3] }
-// Long enough for honest nodes on a busy machine; the others wait this long for the dead one.
-const TIMING = { roundMs: 3_000, readyMs: 3_000 }
+
+// Two minutes, in which the others wait for the dead one: so long that no honest node is taken for dead on a busy machine.
 
 /** Which durable write of the node is its last, counted from when it is armed, and whether that one still happens. */
 type Death = { readonly write: number; readonly when: 'before' | 'after' }
@@ -46,7 +46,7 @@ async function openMortal(nodes: number) {
   let starts = 0
   const depsOf = (index: number, honest: CommitteeDeps) =>
     index === MORTAL && ++starts === 1 ? { ...honest, store: mortal(honest.store) } : honest
-  world = await openWorld({ nodes, timing: TIMING, depsOf })
+  world = await openWorld({ nodes, depsOf })
   const arm = (death: Death) => {
     left = death.write
     when = death.when
@@ -129,7 +129,7 @@ test.each<Death>([{ write: 7, when: 'after' }])(
 )
 
 test('the status says who is waited for, and a lease that ends makes a key ERROR, whatever hangs', async () => {
-  world = await openWorld({ nodes: 3, timing: { ...TIMING, readyMs: 60_000 } })
+  world = await openWorld({ nodes: 3, timing: { readyMs: 60_000 } })
   world.net.deafen(world.names[2]!)
   const hanging = generate(world, 'a', ALL).catch((error: unknown) => error)
   await eventually(async () => (await keyAt(world, 2, keyIdOf('a')))?.status === 'PENDING')

@@ -12,6 +12,8 @@ import {
   type World,
 } from './committee-world.ts'
 
+// Two minutes, in which nodes wait for those that are silent.
+
 const worlds: World[] = []
 const open = async (...options: Parameters<typeof openWorld>) => {
   const world = await openWorld(...options)
@@ -39,7 +41,7 @@ test.each<[string, Partial<Faults>]>([
 })
 
 test('a node that is down is routed around when others sign, and stops a keyGen, which leaves no PENDING', async () => {
-  const world = await open({ nodes: 3, timing: { readyMs: 1_500 } })
+  const world = await open({ nodes: 3 })
   const key = await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   await world.stop(3)
@@ -52,7 +54,7 @@ test('a node that is down is routed around when others sign, and stops a keyGen,
 })
 
 test('a node that goes silent in the rounds is named and left out of the next run', async () => {
-  const world = await open({ nodes: 3, timing: { roundMs: 2_500 } })
+  const world = await open({ nodes: 3 })
   const key = await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   const [, second] = world.names
@@ -71,7 +73,7 @@ test('a node that goes silent in the rounds is named and left out of the next ru
 })
 
 test('fewer than t nodes: the caller is told so in bounded time', async () => {
-  const world = await open({ nodes: 3, timing: { readyMs: 1_500 } })
+  const world = await open({ nodes: 3 })
   await generate(world, 'a', ALL)
   world.net.partition([world.names[0]!], world.names.slice(1))
   await expect(signAt(world, 1, 'a')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -81,7 +83,7 @@ test('fewer than t nodes: the caller is told so in bounded time', async () => {
 })
 
 test('who missed the last acknowledgements asks for them when it is back', async () => {
-  const world = await open({ nodes: 3, timing: { roundMs: 2_500, readyMs: 1_500 } })
+  const world = await open({ nodes: 3 })
   const third = world.names[2]!
   const stop = world.net.onSent((from, _to, payload) => {
     // its own acknowledgement is sent, and it hears nothing any more
@@ -95,7 +97,7 @@ test('who missed the last acknowledgements asks for them when it is back', async
 })
 
 test('a wiped disk: the node is no signer, and a reshare to the same members makes it one', async () => {
-  const world = await open({ nodes: 3, timing: { readyMs: 1_500 } })
+  const world = await open({ nodes: 3 })
   const key = await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   await world.restart(3, 'wiped')
@@ -108,7 +110,7 @@ test('a wiped disk: the node is no signer, and a reshare to the same members mak
 })
 
 test('a member that was away during a reshare learns of it, erases its share, and signs no more', async () => {
-  const world = await open({ nodes: 4, timing: { readyMs: 1_500 } })
+  const world = await open({ nodes: 4 })
   const key = await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   await world.stop(3)
@@ -121,7 +123,7 @@ test('a member that was away during a reshare learns of it, erases its share, an
 })
 
 test('a deletion reaches who was away, and purges the sealed record after the grace period', async () => {
-  const world = await open({ nodes: 3, timing: { readyMs: 1_500 } })
+  const world = await open({ nodes: 3 })
   const key = await generate(world, 'a', ALL)
   await readyEverywhere(world, 'a', ALL.nodes)
   await world.stop(2)
