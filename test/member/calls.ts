@@ -9,7 +9,7 @@ import type { Answer, Members, TestMember } from './members.ts'
 /** What a gateway does, by hand and with whom a test likes. */
 
 export async function commitEverywhere(members: Members, wallet: Wallet): Promise<readonly Answer[]> {
-  const body = firstCommit(wallet, intentBy)
+  const body = firstCommit(wallet)
   return Promise.all(members.all.map(async (member) => members.call(member, { path: '/internal/keys/commit', body })))
 }
 

@@ -1,4 +1,5 @@
 import {
+  ackMessage,
   decodePresignature,
   encodePresignature,
   encodeSignatureShare,
@@ -18,12 +19,14 @@ import {
 } from '@tandem/ecdsa'
 import { type Channel, keyId as keyIdOf, type Message, partyIndex, sessionId } from '@tandem/rounds'
 import type { TicketGrant } from '@tandem/service'
+import { beginKeygen, commitStage, completeStage, stageKey } from '@tandem/sigpair'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { fromHex, type Hello, toBase64url, toHex } from '@tandem/wire'
 import { fast } from '../helpers/backends.ts'
+import { dealtDeviceKey } from '../helpers/dealt-key.ts'
 import { type Conversation, converse, createDevice, type Device, play } from '../helpers/device.ts'
 import { OWNER, rng } from '../helpers/sigpair.ts'
-import { newKeyId } from '../helpers/wallet.ts'
+import { intentBy } from '../helpers/wallet.ts'
 import type { Members, TestMember } from './members.ts'
 
 /** A device beside a committee, without the SDK: it does what the pages say, or what a test says. */
@@ -146,7 +149,7 @@ export function walletOf(device: Device, keyId: string, result: KeygenResult): W
 }
 
 /** What the device sends to put a generated key in force. */
-export function firstCommit({ device, keyId, share }: Wallet, intentBy: IntentBy) {
+export function firstCommit({ device, keyId, share }: Wallet) {
   const proof = provePossession(fast, share, rng)
   const clientShare = {
     keyId,
@@ -158,29 +161,57 @@ export function firstCommit({ device, keyId, share }: Wallet, intentBy: IntentBy
   return { body, intent: intentBy(device, { op: 'keygen', keyId, epoch: 0 }, body) }
 }
 
-type IntentBy = typeof import('../helpers/wallet.ts').intentBy
-
-export async function generate(members: Members): Promise<{ readonly wallet: Wallet; readonly stageId: Uint8Array }> {
+/** A key from a dealer, put into every member's stores as a dialogue and a commit would have: for tests of what comes after. */
+export async function deal(members: Members): Promise<Wallet> {
   const device = createDevice(rng)
-  const keyId = newKeyId()
-  const { result, stageId, legs } = await playKeygen(members, device, keyId)
-  await finish(legs)
-  return { wallet: walletOf(device, keyId, result), stageId }
+  const n = members.all.length
+  const dealt = dealtDeviceKey(fast, members.threshold, n, rng)
+  const identities = [...members.all.map(({ identity }) => identity.publicKey), device.identity]
+  const shareOf = (index: number): KeyShare => ({ ...dealt.keys.get(partyIndex(index))!.share, identities })
+  const own = shareOf(n + 1)
+  const keyId = toHex(own.keyId)
+  const signers = [...members.all.map(({ identity }) => identity.sign), device.sign]
+  const acks = signers.map((signed, at) => signed(ackMessage(fast, 'keygen', own.conf, partyIndex(at + 1))))
+  for (const { index, stores } of members.all) {
+    const { stageId } = await beginKeygen(stores, rng, { keyId, owner: OWNER, device: device.cnf })
+    const pairs = dealt.setups.get(partyIndex(index))!
+    await stageKey(stores, { stageId, share: shareOf(index), pairs, certificate: [] })
+    await completeStage(stores, { keyId, stageId, epoch: 0 }, acks)
+    await commitStage(stores, { keyId, stageId, intent: intentBy(device, { op: 'keygen', keyId, epoch: 0 }, {}) })
+  }
+  return { device, keyId, share: own, key: { share: own, pairs: dealt.keys.get(partyIndex(n + 1))!.pairs } }
 }
+
+type Presigning = {
+  readonly count?: number
+  /** what the device still holds */
+  readonly inventory?: readonly Uint8Array[]
+  readonly tamper?: (message: Message) => Message
+}
+
+/** Of an encoded presignature. */
+export const idOf = (presignature: Uint8Array): Uint8Array => presignature.slice(1, 33)
 
 /** Presignatures by these members and the device, kept as bytes: they can be used twice. */
 export async function makePresignatures(
   members: Members,
   wallet: Wallet,
   signers: readonly number[],
-  count = 1,
+  { count = 1, inventory = [], tamper }: Presigning = {},
 ): Promise<readonly Uint8Array[]> {
   const sigids = Array.from({ length: count }, () => rng(32))
   const { device, keyId, share } = wallet
   const among = signers.map(members.at)
-  const hello = { op: 'presign' as const, count, sigids: sigids.map(toHex), inventory: [] }
+  const hello = {
+    op: 'presign' as const,
+    count,
+    sigids: sigids.map(toHex),
+    inventory: inventory.map((made) => toBase64url(idOf(made))),
+  }
   const parties = [...signers.map(partyIndex), share.self]
-  const legs = await dialAll(members, among, { device, keyId, epoch: share.epoch }, hello, { signers: parties })
+  const legs = await dialAll(members, among, { device, keyId, epoch: share.epoch, ...(tamper && { tamper }) }, hello, {
+    signers: parties,
+  })
   const made: Presignature[] = []
   for (const sigid of sigids) {
     made.push(

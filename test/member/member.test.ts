@@ -1,6 +1,6 @@
 import { decodeSignature, derive } from '@tandem/ecdsa'
 import { pairAt, presignatureAt, readKey, sessionAt } from '@tandem/sigpair'
-import { fromHex, type MemberCompletion, toHex } from '@tandem/wire'
+import { type MemberCompletion, toHex } from '@tandem/wire'
 import { computeAddress, recoverAddress } from 'ethers'
 import { peerPair } from '../../sigpair/src/stores.ts'
 import { fast } from '../helpers/backends.ts'
@@ -19,12 +19,14 @@ import {
   type Wallet,
   walletOf,
 } from './device.ts'
-import { type Members, startMembers } from './members.ts'
+import { type Answer, type Members, startMembers } from './members.ts'
 
 // Three members and a bare device, from key generation to the next epoch. Each test goes on where the one before has ended.
 
 let members: Members
 let wallet: Wallet
+/** of the first commit */
+let first: readonly Answer[]
 
 beforeAll(async () => (members = await startMembers()))
 afterAll(async () => members.close())
@@ -44,7 +46,8 @@ test('a key is generated, every pair of it rehearsed, and each member commits it
   const { result, legs } = await playKeygen(members, device, keyId)
   expect(await finish(legs)).toEqual([{}, {}, {}])
   wallet = walletOf(device, keyId, result)
-  for (const { status } of await commitEverywhere(members, wallet)) expect(status).toBe(200)
+  first = await commitEverywhere(members, wallet)
+  for (const { status } of first) expect(status).toBe(200)
 
   for (const { index, stores } of members.all) {
     const { key, status } = (await readKey(stores, keyId))!
@@ -123,34 +126,70 @@ test('two others sign in a dialogue, and both have the signature', async () => {
   }
 })
 
-test('new shares come into force, the old ones are dead, and a member that was away is shown so', async () => {
-  const [dead] = await makePresignatures(members, wallet, [1, 2])
-  const old = wallet
-  const staged = await playRefresh(members, wallet)
-  await finish(staged.legs)
-  const request = rotateRequest(wallet, staged)
-  const there = [members.at(1), members.at(2)]
-  const rotated = await rotate(members, wallet, request, there)
-  expect(rotated.map(({ status }) => status)).toEqual([200, 200])
-  wallet = walletOf(wallet.device, wallet.keyId, staged.result)
+describe('a new epoch', () => {
+  let old: Wallet
+  let dead: Uint8Array
+  let request: ReturnType<typeof rotateRequest>
+  let rotated: readonly Answer[]
+  const there = () => [members.at(1), members.at(2)]
 
-  const session = await prepare(members, wallet, there)
-  const late = await complete(members, members.at(1), session, shareFor(old, dead!, session))
-  expect(late.body).not.toHaveProperty('released')
-  await expect(makePresignatures(members, old, [1, 2])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
+  test('is in force with the members that were told, and what belongs to the old one is dead', async () => {
+    const [made] = await makePresignatures(members, wallet, [1, 2])
+    dead = made!
+    old = wallet
+    const staged = await playRefresh(members, wallet)
+    await finish(staged.legs)
+    request = rotateRequest(wallet, staged)
+    rotated = await rotate(members, wallet, request, there())
+    expect(rotated.map(({ status }) => status)).toEqual([200, 200])
+    expect((await rotate(members, wallet, request, there())).map(({ body }) => body['receipt'])).toEqual(
+      rotated.map(({ body }) => body['receipt']),
+    )
+    wallet = walletOf(wallet.device, wallet.keyId, staged.result)
 
-  const away = members.at(3)
-  expect((await readKey(away.stores, wallet.keyId))!.key.current!.epoch).toBe(0)
-  await expect(makePresignatures(members, wallet, [1, 3])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
-  const path = `/internal/keys/${wallet.keyId}`
-  const shown = await members.gateway(members.at(1), { method: 'GET', path: `${path}/commitment` })
-  expect(shown.body).toMatchObject({ receipt: rotated[0]!.body['receipt'], commit: { op: 'rotate', request } })
-  const receipts = rotated.map(({ body }, at) => ({ index: at + 1, receipt: body['receipt'] }))
-  const body = { receipts, commit: shown.body['commit'] }
-  for (const _ of ['once', 'again']) {
-    expect(await members.gateway(away, { path: `${path}/catch-up`, body })).toMatchObject({ status: 200 })
-  }
-  expect((await readKey(away.stores, wallet.keyId))!.key.current!.epoch).toBe(1)
-  expect(await makePresignatures(members, wallet, [1, 3])).toHaveLength(1)
-  expect(fromHex(wallet.keyId)).toHaveLength(32)
+    const session = await prepare(members, wallet, there())
+    const late = await complete(members, members.at(1), session, shareFor(old, dead, session))
+    expect(late.body).not.toHaveProperty('released')
+    await expect(makePresignatures(members, old, [1, 2])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
+    const was = { keyId: wallet.keyId, ssid: old.share.ssid }
+    for (const name of [was, peerPair(was, members.at(2).identity.publicKey)]) {
+      const pair = await members.at(1).stores.presignatures.get(pairAt(name))
+      expect(pair!.data).toMatchObject({ status: 'RETIRED', setup: null, epochKey: null })
+    }
+  })
+
+  test('L4 is shown to a member that was away by t receipts of exactly its stage and the word of the device', async () => {
+    const away = members.at(3)
+    const path = `/internal/keys/${wallet.keyId}`
+    const epoch = async () => (await readKey(away.stores, wallet.keyId))!.key.current!.epoch
+    expect(await epoch()).toBe(0)
+    await expect(makePresignatures(members, wallet, [1, 3])).rejects.toMatchObject({ reason: 'EPOCH_MISMATCH' })
+    const shown = await members.gateway(members.at(1), { method: 'GET', path: `${path}/commitment` })
+    expect(shown.body).toEqual({ receipt: rotated[0]!.body['receipt'], commit: { op: 'rotate', request } })
+
+    const [one, two] = rotated.map(({ body }) => body['receipt'])
+    const [before] = first.map(({ body }) => body['receipt'])
+    const named = (...receipts: unknown[]) => receipts.map((receipt, at) => ({ index: at + 1, receipt }))
+    const { body, intent } = request
+    const unsigned = { ...intent, signature: toHex(rng(64)) }
+    const refused = [
+      [named(one, one), { body, intent }],
+      [[...named(one), ...named(one)], { body, intent }],
+      [named(before, two), { body, intent }],
+      [named(two, one), { body, intent }],
+      [named(one, two), { body, intent: unsigned }],
+      [named(one, two), { body: { ...body, repair: true }, intent }],
+    ] as const
+    for (const [receipts, asked] of refused) {
+      const call = { path: `${path}/catch-up`, body: { receipts, commit: { op: 'rotate', request: asked } } }
+      expect(await members.gateway(away, call)).toMatchObject({ status: 403 })
+    }
+    expect(await epoch()).toBe(0)
+
+    const call = { path: `${path}/catch-up`, body: { receipts: named(one, two), commit: shown.body['commit'] } }
+    expect((await members.call(away, call)).body).toMatchObject({ error: 'UNAUTHENTICATED' })
+    for (const _ of ['once', 'again']) expect(await members.gateway(away, call)).toMatchObject({ status: 200 })
+    expect(await epoch()).toBe(1)
+    expect(await makePresignatures(members, wallet, [1, 3])).toHaveLength(1)
+  })
 })

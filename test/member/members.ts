@@ -50,13 +50,15 @@ export type MemberOptions = {
   readonly deadlines?: Partial<Config['deadlines']>
   /** what one member reaches the others by, if not a network in memory */
   readonly network?: (identity: NodeIdentity, committee: CommitteeConfig) => Promise<Network>
+  /** what a cheating member has in front of its network in memory */
+  readonly wrap?: (index: number, network: Network) => Network
   readonly port?: (index: number) => number
 }
 
 type Keys = Record<'functions' | 'duoNode' | 'gateway', SigningKey>
 
 export async function startMembers(options: MemberOptions = {}): Promise<Members> {
-  const { members = 3, threshold = 2 } = options
+  const { members = 3, threshold = 2, wrap = (_, network) => network } = options
   const folder = mkdtempSync(join(tmpdir(), 'tandem-members-'))
   const kms = await startKms({ port: 0, file: join(folder, 'kms.json') })
   const place = { keyName: LOCAL_KEY, endpoint: '127.0.0.1', port: kms.port, insecure: true }
@@ -77,7 +79,7 @@ export async function startMembers(options: MemberOptions = {}): Promise<Members
       presignatures: placeOf(folder, index, 'presignatures'),
     }
     const committee = committeeOf(identities, { index, threshold, keys, port: options.port })
-    const network = net?.node(identity.name) ?? (await options.network!(identity, committee))
+    const network = (net && wrap(index, net.node(identity.name))) ?? (await options.network!(identity, committee))
     const config = configOf({ databases, kms: place, keys, deadlines: options.deadlines })
     const sigpair: Sigpair = await startSigpair(config, undefined, { committee, identity, network })
     const opened = { parties: openSqlite(databases.parties), presignatures: openSqlite(databases.presignatures) }
