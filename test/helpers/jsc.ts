@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TandemOptions } from '@tandem/client'
@@ -9,8 +9,16 @@ import type { HostError, ToDevice, ToHost } from '../../shared/client/src/jsc/me
 import type { Method } from '../../shared/client/src/jsc/methods.ts'
 import { pack, unpack } from '../../shared/client/src/jsc/parcel.ts'
 
-/** Debian and Ubuntu: `apt install libjavascriptcoregtk-4.0-bin` (or -4.1-bin), which puts it on the PATH. */
-export const JSC = spawnSync('jsc', ['-e', 'quit()']).status === 0
+/** Where systems put the shell of JavaScriptCore, if not on the PATH. */
+const PLACES = [
+  '/usr/lib/*/webkit*gtk-*/jsc',
+  '/System/Library/Frameworks/JavaScriptCore.framework/Versions/Current/Helpers/jsc',
+]
+
+/** The command, or undefined: `apt install libjavascriptcoregtk-4.0-bin` (or -4.1-bin). An old one lacks what the tests speak in. */
+export const JSC = ['jsc', ...globSync(PLACES)].find(
+  (command) => spawnSync(command, ['-e', 'if (!Uint8Array.fromBase64) throw 1']).status === 0,
+)
 
 export type JscOptions = {
   /** tandem-device.js */
@@ -55,7 +63,7 @@ type Say = <Name extends keyof ToDevice>(name: Name, message: ToDevice[Name]) =>
 
 export function startJsc(options: JscOptions): JscDevice {
   const { bundle, jit, settings } = options
-  const child = spawn('jsc', [resolve(import.meta.dirname, '../ios/bare-host.js'), '--', bundle], {
+  const child = spawn(JSC ?? 'jsc', [resolve(import.meta.dirname, '../ios/bare-host.js'), '--', bundle], {
     env: { ...process.env, JSC_useJIT: jit ? '1' : '0' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })

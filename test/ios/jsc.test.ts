@@ -11,8 +11,10 @@ import { buildDevice, DEVICE_FILE } from '../../infra/bundle/device.ts'
 import { JSC, type JscDevice, type JscOptions, startJsc } from '../helpers/jsc.ts'
 import { startTestStack, type TestStack } from '../helpers/stack.ts'
 
-/** Without JavaScriptCore there is nothing to try: `apt install libjavascriptcoregtk-4.0-bin`. */
-const withJsc = JSC ? describe : describe.skip
+/** Without JavaScriptCore there is nothing to try. */
+const withJsc = JSC
+  ? describe
+  : (what: string, act: () => void) => describe.skip(`(apt install libjavascriptcoregtk-4.0-bin) ${what}`, act)
 const SLOW_MS = 120_000
 
 /** What a JSContext of an app does not have, or what an app cannot count on. */
