@@ -32,8 +32,18 @@ test('another engine and a real project are refused', () => {
   expect(() => parseOptions([], real)).toThrow(/FIRESTORE_PROJECT.*demo-/)
 })
 
+test('a committee takes Sigpair’s place by flag or variable, where its members can have files and processes of their own', () => {
+  expect(parseOptions([], {}).p2).toBe('pair')
+  expect(parseOptions([], { P2: 'committee' }).p2).toBe('committee')
+  expect(parseOptions(['--p2', 'pair'], { P2: 'committee' }).p2).toBe('pair')
+  expect(() => parseOptions([], { P2: 'commitee' })).toThrow(/--p2: commitee/)
+  expect(() => parseOptions([], { P2: 'committee', STORE: 'firestore' })).toThrow(/--p2 committee.*firestore/)
+  expect(() => parseOptions(['--deterministic'], { P2: 'committee' })).toThrow(/--p2 committee.*deterministic/)
+})
+
 test('the help names every flag', () => {
-  for (const flag of ['--store', '--firestore-port', 'FIRESTORE_EMULATOR_HOST', 'STORE']) expect(HELP).toContain(flag)
+  for (const flag of ['--p2', '--store', '--firestore-port', 'FIRESTORE_EMULATOR_HOST', 'STORE'])
+    expect(HELP).toContain(flag)
 })
 
 test('an installation of gcloud without the emulator is told to add it, before anything asks the network', () => {

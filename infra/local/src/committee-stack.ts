@@ -132,7 +132,7 @@ function nodeOf({ name, api, node }: Plan, directory: string, process: NodeProce
 }
 
 /** Makes the key first, if there is none. */
-function identityIn(file: string): NodeIdentity {
+export function identityIn(file: string): NodeIdentity {
   if (!existsSync(file)) createKeyFile(file)
   const seed = readKeyFile(file)
   try {

@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util'
 import { DEFAULT_SEED, requireHarmless } from './deterministic.ts'
 import type { WantedStorage } from './storage.ts'
 
+/** Who holds the other part of every key: Sigpair, or two of three members behind a gateway. */
+export type P2 = 'pair' | 'committee'
+
 /** Which port each part listens on. */
 export type Ports = {
   readonly functions: number
@@ -24,6 +27,7 @@ export type StartOptions = {
   /** where databases, keys and logs go */
   readonly directory: string
   readonly storage: WantedStorage
+  readonly p2: P2
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles: string | undefined
   /** everything in one process, and what it draws follows from this; undefined: as it ships */
@@ -64,6 +68,8 @@ creates a wallet, pays twice and signs a text, with real protocol runs and mined
   --bundles PATH          run the services that "npm run bundle" wrote to PATH, not the source
   --store ENGINE          sqlite (default) or firestore; or STORE. Firestore is the emulator of the Google Cloud CLI, which
                           is started, and forgets everything when it ends
+  --p2 KIND               pair (default) or committee; or P2. A committee is three members, any two of which sign with the
+                          device, and a gateway in Sigpair's place
   --deterministic         everything in one process, with the same keys, addresses and signatures on every run: for tests
                           and debuggers. Refused wherever it could touch anything real
   --seed TEXT             with --deterministic: other ones, default "${DEFAULT_SEED}"
@@ -89,6 +95,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
       host: { type: 'string', default: '127.0.0.1' },
       directory: { type: 'string', default: '' },
       store: { type: 'string' },
+      p2: { type: 'string' },
       bundles: { type: 'string' },
       deterministic: { type: 'boolean', default: false },
       seed: { type: 'string' },
@@ -110,6 +117,12 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
   if (values.seed !== undefined && !values.deterministic) throw new Error('--seed: only with --deterministic')
   const seed = values.deterministic ? (values.seed ?? DEFAULT_SEED) : undefined
   if (seed !== undefined) requireHarmless({ directory, bundles }, env)
+  const storage = storageOf(values.store || env['STORE'] || 'sqlite', env)
+  const p2 = p2Of(values.p2 || env['P2'] || 'pair')
+  if (p2 === 'committee' && seed !== undefined)
+    throw new Error('--p2 committee: its members are processes; not with --deterministic')
+  if (p2 === 'committee' && storage.engine !== 'sqlite')
+    throw new Error('--p2 committee: each member has files of its own; not with --store firestore')
   return {
     once,
     help,
@@ -118,8 +131,14 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
     ports,
     bundles,
     seed,
-    storage: storageOf(values.store || env['STORE'] || 'sqlite', env),
+    storage,
+    p2,
   }
+}
+
+function p2Of(kind: string): P2 {
+  if (kind !== 'pair' && kind !== 'committee') throw new Error(`--p2: ${kind} is neither pair nor committee`)
+  return kind
 }
 
 function storageOf(engine: string, env: NodeJS.ProcessEnv): WantedStorage {

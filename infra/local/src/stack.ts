@@ -7,8 +7,9 @@ import { type RunningChain, startAnvil } from './anvil.ts'
 import { requireDevelopmentChain } from './deterministic.ts'
 import { startFirestore } from './firestore.ts'
 import { type RunningIssuer, startIssuer } from './issuer.ts'
-import { startKms } from './kms.ts'
-import { PORT_FLAGS, type Ports } from './options.ts'
+import { LOCAL_KEY, startKms } from './kms.ts'
+import { MEMBER_KMS_KEYS, startInSigpairsPlace } from './members.ts'
+import { type P2, PORT_FLAGS, type Ports } from './options.ts'
 import { portOf, requireFreePort } from './ports.ts'
 import { type Service, serviceOf } from './service-process.ts'
 import type { ServiceName } from './programs.ts'
@@ -24,6 +25,8 @@ export type StackOptions = {
   /** databases, keys and logs */
   readonly directory: string
   readonly storage: WantedStorage
+  /** who is in Sigpair's place; Sigpair by default */
+  readonly p2?: P2 | undefined
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles?: string | undefined
   /** everything in this process, drawing from this; undefined: each service a process of its own */
@@ -53,6 +56,8 @@ export type Stack = {
   readonly pin: () => Promise<Pin>
   /** for whoever wants to end one and start it again */
   readonly service: (name: ServiceName) => Service
+  /** of the committee, where the service `sigpair` is its gateway; none in a pair */
+  readonly members: readonly Service[]
   /** the processes behind one balancer each, of all services; none unless several were asked for */
   readonly instances: readonly Service[]
   /** how a service was started: arguments, and all of its environment */
@@ -88,7 +93,7 @@ export async function startStack(options: StackOptions, tell: Pick<Teller, 'step
 type World = { readonly issuer: RunningIssuer; readonly chain: RunningChain; readonly storage: Storage }
 
 async function startWorld(
-  { ports, directory, chainUrl, seed, storage: wanted }: StackOptions,
+  { ports, directory, chainUrl, seed, storage: wanted, p2 }: StackOptions,
   tell: Pick<Teller, 'step'>,
   started: (() => Promise<void>)[],
 ): Promise<World> {
@@ -98,9 +103,10 @@ async function startWorld(
 
   // The part that a machine most often lacks comes first
   const storage = await startStorage(wanted, { ports, directory }, tell, started)
+  const keys = p2 === 'committee' ? [LOCAL_KEY, ...MEMBER_KMS_KEYS] : [LOCAL_KEY]
   const kms = await tell.step(
     'local KMS',
-    async () => startKms({ port: ports.kms, file: join(directory, 'kms.json') }),
+    async () => startKms({ port: ports.kms, file: join(directory, 'kms.json'), keys }),
     at(`127.0.0.1:${ports.kms}`),
   )
   started.push(kms.close)
@@ -167,9 +173,17 @@ async function startServices(
   const planned = await planServices({ ...options, issuer, chain, storage })
   const plans = planned.map((plan) => ({ ...plan, env: { ...plan.env, ...options.env?.[plan.name] } }))
   const services = new Map<ServiceName, Service>()
-  for (const plan of plans) {
+  const members: Service[] = []
+  for (const [place, plan] of plans.entries()) {
     const { name } = plan
-    const { instances: count } = options
+    const { instances: count, directory } = options
+    if (name === 'sigpair' && options.p2 === 'committee') {
+      const committee = await startInSigpairsPlace(plan, { directory, run, tell })
+      members.push(...committee.members)
+      services.set(name, committee.gateway.service)
+      plans[place] = committee.gateway.plan
+      continue
+    }
     const start = async () => (count === undefined ? run(plan, name) : runScaled(plan, count))
     services.set(name, await tell.step(count === undefined ? name : `${name}, ${count} times`, start, at(urlOf(plan))))
   }
@@ -187,6 +201,7 @@ async function startServices(
     tokenOf,
     pin: async () => pinOf(functionsUrl, await tokenOf('operator')),
     service: (name) => services.get(name)!,
+    members,
     instances,
     planOf,
     another: async (name, env) => {
@@ -239,8 +254,8 @@ async function pinOf(functionsUrl: string, token: string): Promise<Pin> {
   })
   if (!answer.ok)
     throw new Error(`functions does not know Sigpair's public keys: ${answer.status} ${await answer.text()}`)
-  const { publicKey, identity } = cloudPublicKeyResponse.parse(await answer.json())
-  return { publicKey, identity }
+  const { publicKey, identity, committee } = cloudPublicKeyResponse.parse(await answer.json())
+  return { publicKey, identity, committee }
 }
 
 function at(text: string): () => string {

@@ -7,7 +7,7 @@ import type { Stack } from './stack.ts'
 import type { Teller } from './tell.ts'
 
 export type CareScene = {
-  readonly stack: Pick<Stack, 'functionsUrl' | 'tokenOf'>
+  readonly stack: Pick<Stack, 'functionsUrl' | 'tokenOf' | 'members'>
   readonly user: string
   readonly client: TandemClient
   readonly wallet: Wallet
@@ -39,12 +39,14 @@ export async function tellCare(scene: CareScene): Promise<void> {
 }
 
 /** @param codes each good once; the last is left */
-async function care({ client, wallet, step, random }: CareScene, codes: string[]): Promise<void> {
+async function care({ stack, client, wallet, step, random }: CareScene, codes: string[]): Promise<void> {
+  const [whose, who] =
+    stack.members.length === 0 ? ['Sigpair’s half', 'Sigpair fit'] : ['the members’ shares', 'members fit']
   const kit = createRecoveryKit(random)
   const { encryptionKey } = kit
   kit.dk.fill(0) // here nobody will need it; an app shows it to its user, once
   await step(
-    'back up Sigpair’s half, verified unopened',
+    `back up ${whose}, verified unopened`,
     async () => client.backUp(wallet, { encryptionKey, twoFactorCode: codes.pop() }),
     ({ verificationHash }) => `${verificationHash.slice(0, 18)}…`,
   )
@@ -63,7 +65,7 @@ async function care({ client, wallet, step, random }: CareScene, codes: string[]
     const opened = await openAgeFile(ageFile, { passphrase: PASSPHRASE })
     return client.drill(wallet, opened).finally(() => opened.fill(0))
   }
-  await step('drill: the new age file and Sigpair fit', drill, ({ epoch }) => `epoch ${epoch}, ${ageFile.length} bytes`)
+  await step(`drill: the new age file and ${who}`, drill, ({ epoch }) => `epoch ${epoch}, ${ageFile.length} bytes`)
 
   const text = 'Signed by halves that did not exist a moment ago.'
   await step('sign a text with the new halves', async () => {

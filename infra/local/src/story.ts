@@ -12,6 +12,7 @@ import {
 import type { Rng } from '@tandem/rounds'
 import { fromHex } from '@tandem/wire'
 import { type Chain, chainAt } from './chain.ts'
+import type { Service } from './service-process.ts'
 import type { Stack } from './stack.ts'
 import { tellCare } from './story-care.ts'
 import { millis, table, type Teller } from './tell.ts'
@@ -23,7 +24,7 @@ const SHOP = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
 const USER = 'alice'
 
 type Paid = {
-  readonly how: How
+  readonly how: string
   readonly ms: number
   readonly txHash: string
   readonly blockNumber: number
@@ -44,7 +45,8 @@ export async function tellStory(stack: Stack, tell: Teller, random?: Rng): Promi
     tell.chapter('A wallet whose private key never exists')
     const begun = performance.now()
     const create = async () => client.createWallet('Alice')
-    const wallet = await step('device and Sigpair generate a key', create, ({ address }) => address)
+    const others = stack.members.length === 0 ? 'Sigpair' : `${stack.members.length} members`
+    const wallet = await step(`device and ${others} generate a key`, create, ({ address }) => address)
     const createdIn = millis(performance.now() - begun)
     const fund = async () => chain.fund(wallet.address, parseEther('10'))
     await step('fund it from the local node', fund, () => '10 ether')
@@ -63,6 +65,11 @@ export async function tellStory(stack: Stack, tell: Teller, random?: Rng): Promi
       async () => checkText(wallet, text, await client.signMessage(wallet, text)),
       shortened,
     )
+
+    if (stack.members.length > 0) {
+      tell.chapter('Two payments while one member is away')
+      paid.push(...(await payWithout(scene, stack.members[0]!)))
+    }
 
     tell.chapter('New halves for the same key')
     await tellCare({ stack, user: USER, client, wallet, step, say: tell.say, random })
@@ -134,6 +141,17 @@ async function pay({ client, chain, chainId, wallet, step }: Scene, how: How): P
   const ms = performance.now() - begun
   const mined = await step('… mined, and its signature checked twice', async () => checkMined(chain, wallet, sent))
   return { how, ms, txHash: sent.txHash, ...mined }
+}
+
+/** Any two of three sign with the device; who is away comes back to the keys as they are. */
+async function payWithout(scene: Scene, away: Service): Promise<Paid[]> {
+  await scene.step(`stop ${away.name}`, away.stop)
+  try {
+    const paid = [await pay(scene, 'presignature'), await pay(scene, 'interactive')]
+    return paid.map((one) => ({ ...one, how: `${one.how}, ${away.name} away` }))
+  } finally {
+    await scene.step(`start ${away.name} again`, away.start)
+  }
 }
 
 function rowOf({ how, ms, blockNumber, txHash, checks }: Paid): string[] {
