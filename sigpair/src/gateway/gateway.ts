@@ -84,10 +84,13 @@ export const doneIn = (words: readonly Word[]): readonly Done[] => words.filter(
 
 /** Whoever says something else than most. What it said stays out of the log: answers name users. */
 function noteOdd({ log }: Gateway, { method, target }: MemberCall, odd: readonly Word[]): void {
-  if (odd.length === 0) return
-  const members = odd.map((word) => ({
+  const spoken = odd.filter(({ said }) => said !== 'nothing')
+  if (spoken.length === 0) return
+  const members = spoken.map((word) => ({
     index: word.index,
-    said: word.said === 'refused' ? word.error.code : word.said,
+    said: word.said === 'refused' ? word.error.code : 'other',
   }))
-  log.warn({ event: 'members-disagree', method, path: target.split('?', 1)[0], members })
+  // a refusal is a member's right; what was done otherwise is not what anybody wants
+  const write = spoken.some(({ said }) => said === 'done') ? log.warn : log.info
+  write({ event: 'members-disagree', method, path: target.split('?', 1)[0], members })
 }

@@ -14,9 +14,10 @@ import { arithmetic } from '../compute/arithmetic.ts'
 import { listenForSockets } from '../server.ts'
 import type { Sigpair } from '../start.ts'
 import { COMMITTEE, dialMember } from './channel-ws.ts'
+import type { Ask } from './ask-all.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Gateway } from './gateway.ts'
-import { askMember } from './member-call.ts'
+import { askMember, type Word } from './member-call.ts'
 import { reachOf } from './reach.ts'
 import { relay } from './relay.ts'
 import { gatewayRoutes } from './routes.ts'
@@ -47,7 +48,7 @@ export async function startGateway(config: GatewayConfig): Promise<Sigpair> {
     if (devices) listeners.push(devices)
     const internal = config.role === 'device' ? undefined : await serveInternal(parts, gateway)
     if (internal) listeners.push(internal)
-    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, tokens: gateway.key.publicJwk })
+    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, kid: gateway.key.kid })
     return { url: devices?.url, internalUrl: internal?.url, close }
   } catch (cause) {
     await close()
@@ -60,14 +61,27 @@ async function openGateway({ config, log, drain }: Parts): Promise<Gateway> {
   const { callMs: timeoutMs, patienceMs } = deadlines
   return {
     sizes: { threshold, members: members.length },
-    members: members.map(({ internalUrl: url }, at) => async (call) => {
-      return drain.track(askMember({ index: at + 1, url, timeoutMs }, call))
+    members: members.map(({ internalUrl: url }, at): Ask => {
+      const note = noteSilence(log, at + 1)
+      return async (call) => note(await drain.track(askMember({ index: at + 1, url, timeoutMs }, call)))
     }),
     committee: { threshold, nodes: members.map(({ publicKey, identity }) => ({ publicKey, identity })) },
     key: await loadOrCreateSigningKey(signingKeyFile, keysAreMounted),
     backend: arithmetic().backend,
     patienceMs,
     log,
+  }
+}
+
+/** Once when a member falls silent, and once when it is heard again. */
+function noteSilence(log: Log, index: number): (word: Word) => Word {
+  let silent = false
+  return (word) => {
+    const now = word.said === 'nothing'
+    if (word.said === 'nothing' && !silent) log.warn({ event: 'member-silent', index, cause: word.cause })
+    if (!now && silent) log.info({ event: 'member-heard', index })
+    silent = now
+    return word
   }
 }
 
