@@ -1,4 +1,5 @@
 import type { PartyIndex } from '@tandem/rounds'
+import { count } from '@tandem/service'
 import type { Doc, Transaction } from '@tandem/store'
 import { limits, toHex, WireError } from '@tandem/wire'
 import { appendAudit, readAudit } from '../audit/audit.ts'
@@ -161,9 +162,9 @@ export async function reconcile(
   pair: PairName,
   inventory: readonly Uint8Array[],
 ): Promise<void> {
-  await presignatures.transaction(async (tx) => {
+  const dropped = await presignatures.transaction(async (tx) => {
     const { doc, kept, gone } = await sortStock(tx, pair, inventory, now())
-    if (gone.length === 0) return
+    if (gone.length === 0) return 0
     const tail = await readAudit(tx, pair.keyId)
     await consumeStock(tx, pair, gone)
     appendAudit(tx, tail, now(), {
@@ -171,7 +172,9 @@ export async function reconcile(
       metadata: { consumed: gone.length, kept: kept.length },
     })
     put(tx, pair, doc, { stock: kept })
+    return gone.length
   })
+  if (dropped > 0) count('tandem.presignatures', { 'tandem.stock': 'dropped' }, dropped)
 }
 
 /** The stock, sorted into what both sides hold and what is of no more use. */

@@ -102,7 +102,7 @@ export function requirePresent(config: StoreConfig): StoreConfig {
   return config
 }
 
-/** A diagnosis as a program: JSON on standard output. */
+/** A diagnosis as a program: JSON on standard output, one line, which a log keeps together. */
 export async function printDiagnosis(of: Diagnosable): Promise<void> {
-  process.stdout.write(`${JSON.stringify(await diagnose(of), null, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(await diagnose(of))}\n`)
 }
