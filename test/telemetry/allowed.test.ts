@@ -1,5 +1,7 @@
 import {
+  answerError,
   count,
+  createLog,
   entrySpan,
   inScope,
   measure,
@@ -8,6 +10,7 @@ import {
   span,
   traceparentHeader,
 } from '@tandem/service'
+import { WireError } from '@tandem/wire'
 import { ATTRIBUTES, type Attributes, allowed } from '../../shared/service/src/telemetry/attributes.ts'
 import { connectSink, type OpenSpan, type SpanOptions } from '../../shared/service/src/telemetry/telemetry.ts'
 
@@ -91,6 +94,25 @@ test('a span hangs under the one around it, also across an await; without one th
   expect(opened.map(({ options, parent }) => [options.name, parent])).toEqual([
     ['outer', '00f067aa0ba902b7'],
     ['inner', '0000000000000001'],
+  ])
+})
+
+test('a refusal is counted by its code, and of one that is no answer of ours only that', () => {
+  const counted: unknown[] = []
+  connectSink({
+    open: () => {
+      throw new Error('no span is wanted')
+    },
+    add: (metric, by, attributes) => void counted.push([metric, by, allowed(attributes)]),
+    measure: () => undefined,
+  })
+  const log = createLog({ name: 'test', level: 'silent' })
+  for (const error of [new WireError('POLICY_DENIED', 'secret'), new WireError('RATE_LIMITED'), new Error('secret')])
+    answerError(error, 'req_00000000', log)
+  expect(counted).toEqual([
+    ['tandem.refusals', 1, { 'error.type': 'POLICY_DENIED' }],
+    ['tandem.refusals', 1, { 'error.type': 'RATE_LIMITED' }],
+    ['tandem.refusals', 1, { 'error.type': 'INTERNAL' }],
   ])
 })
 

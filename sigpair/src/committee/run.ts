@@ -1,4 +1,4 @@
-import { createLog, onTermination } from '@tandem/service'
+import { createLog, onTermination, readTelemetryConfig, startTelemetry } from '@tandem/service'
 import { type CommitteeConfig, readCommitteeConfig } from './config.ts'
 import { openCommittee } from './operations/open-committee.ts'
 import { startCommitteeNode } from './start.ts'
@@ -11,8 +11,12 @@ import { startCommitteeNode } from './start.ts'
 export async function runCommitteeNode(config: CommitteeConfig = readCommitteeConfig()): Promise<void> {
   const log = createLog({ name: 'committee', level: config.logLevel })
   try {
+    const telemetry = await startTelemetry('committee', readTelemetryConfig(), log)
     const node = await startCommitteeNode(config, openCommittee)
-    onTermination(node.close, log)
+    onTermination(async () => {
+      await node.close()
+      await telemetry.close()
+    }, log)
   } catch (cause) {
     log.error({ event: 'not-started', cause })
     process.exit(1)

@@ -35,6 +35,9 @@ const CLOSE_MS = 2_000
 const SEND_AFTER_MS = 1_000
 const SEND_MS = 5_000
 
+/** What fails fails at every export. */
+const SAY_EVERY_MS = 60_000
+
 /** A dialogue that stocks up has a few hundred rounds. */
 const SPAN_LIMITS = { eventCountLimit: 512, attributeCountLimit: 16, attributeValueLengthLimit: 128 }
 
@@ -118,7 +121,12 @@ function opened(span: ReturnType<ReturnType<TracerProvider['getTracer']>['startS
 
 /** A collector that is away is worth a line, and no request is worse off for it. */
 function quiet(log: Log) {
-  const say = (text: string) => log.warn({ event: 'telemetry.failed', reason: text.slice(0, 200) })
+  let said = -SAY_EVERY_MS
+  const say = (text: string) => {
+    if (performance.now() - said < SAY_EVERY_MS) return
+    said = performance.now()
+    log.warn({ event: 'telemetry.failed', reason: text.slice(0, 200) })
+  }
   const nothing = () => undefined
   return { error: say, warn: nothing, info: nothing, debug: nothing, verbose: nothing }
 }
