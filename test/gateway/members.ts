@@ -16,8 +16,8 @@ export type Heard = {
   readonly body: string
 }
 
-/** What a member says to a call; undefined: nothing, ever. */
-export type Reply = { readonly status: number; readonly body: object } | undefined
+/** What a member says to a call; `cut`: it is gone; undefined: nothing, ever. */
+export type Reply = { readonly status: number; readonly body: object } | 'cut' | undefined
 
 /** Something that listens where a member does, and does what a test wants. */
 export type StubMember = {
@@ -30,7 +30,7 @@ export type StubMember = {
   /** done with a new socket */
   greet: (ws: WebSocket) => void
   /** instead of taking an upgrade; undefined: nothing, ever */
-  refuse: (() => Reply) | false
+  refuse: (() => Exclude<Reply, 'cut'>) | false
   readonly close: () => Promise<void>
 }
 
@@ -81,6 +81,7 @@ async function serve(member: Omit<StubMember, 'url' | 'close'>, request: Incomin
   if (!isProbe) member.calls.push(call)
   const reply = isProbe ? { status: 200, body: {} } : await member.reply(call)
   if (!reply) return
+  if (reply === 'cut') return void response.destroy()
   response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body))
 }
 

@@ -1,6 +1,7 @@
-import { canonicalJson, type ErrorCode, WireError } from '@tandem/wire'
-import type { Done, Fields, Word } from './member-call.ts'
+import { type ErrorCode, WireError } from '@tandem/wire'
+import type { Fields, Word } from './member-call.ts'
 import type { Counting, Rule } from './rules.ts'
+import { mostOf } from './said.ts'
 
 /** How many members there are, and how many of them sign. */
 export type Sizes = { readonly threshold: number; readonly members: number }
@@ -14,19 +15,11 @@ export function needed(counts: Counting, { threshold, members }: Sizes): number 
   return counts === 'quorum' ? threshold : Math.max(threshold, members - threshold + 1)
 }
 
-/** The largest set of members that say the same; of two as large, the one with the lowest member. Ascending. */
-export function agreeing(words: readonly Word[], { own = [], latest = [], earliest = [] }: Rule): readonly Done[] {
+/** The largest set of members that say the same, but for what each has of its own; of two as large, the one with the lowest. */
+export function agreeing(words: readonly Word[], { own = [], latest = [], earliest = [] }: Rule) {
   const apart = new Set([HEAD, ...own, ...latest, ...earliest])
-  const same = (body: Fields) => canonicalJson(Object.fromEntries(Object.entries(body).filter(([k]) => !apart.has(k))))
-  const groups = new Map<string, Done[]>()
-  for (const word of words) {
-    if (word.said !== 'done') continue
-    const text = same(word.body)
-    groups.set(text, [...(groups.get(text) ?? []), word])
-  }
-  // sort is stable, and a map remembers who came first
-  const [most = []] = [...groups.values()].toSorted((a, b) => b.length - a.length)
-  return most
+  const said = words.flatMap((word) => (word.said === 'done' ? [{ index: word.index, answer: word.body }] : []))
+  return mostOf(said, (body) => Object.fromEntries(Object.entries(body).filter(([name]) => !apart.has(name))))
 }
 
 /**
@@ -40,9 +33,9 @@ export function merged(words: readonly Word[], rule: Rule, sizes: Sizes): Fields
   const [lowest] = agreed
   if (lowest === undefined || agreed.length < needed(rule.counts, sizes)) throw refusal(words, agreed.length)
   const times = (names: readonly string[] = [], choose: (...all: number[]) => number) =>
-    Object.fromEntries(names.map((name) => [name, choose(...agreed.map(({ body }) => Number(body[name])))]))
+    Object.fromEntries(names.map((name) => [name, choose(...agreed.map(({ answer }) => Number(answer[name])))]))
   return {
-    ...lowest.body,
+    ...lowest.answer,
     ...times(rule.latest, Math.max),
     ...times(rule.earliest, Math.min),
     ...(rule.nodes && { nodes: nodesOf(words, rule.nodes) }),
