@@ -66,3 +66,17 @@ test('a damaged entry says so', async () => {
   await vault.put(`audit/${KEY}`, utf8('{'))
   await expect(createAuditHeads(vault, pinned).known()).rejects.toMatchObject({ code: 'VAULT' })
 })
+
+test('beside a committee each member has a chain of its own, and signs its end', async () => {
+  const secrets = [1, 2, 3].map((index) => seeded(`member ${index}`)(32))
+  const nodes = secrets.map((one) => ({ exchange: new Uint8Array(32), identity: ed25519.getPublicKey(one) }))
+  const vault = memoryVault()
+  const heads = createAuditHeads(vault, async () => ({ ...nodes[0]!, committee: { threshold: 2, nodes } }))
+  const by = async (index: number, seq: number) => heads.check(await heads.known(), head(seq, {}, secrets[index - 1]))
+  expect(await by(1, 9)).toEqual({ known: undefined, writer: 1 })
+  expect(await by(3, 4)).toEqual({ known: undefined, writer: 3 })
+  expect(await by(3, 6)).toMatchObject({ known: { seq: 4 }, writer: 3 })
+  await expect(by(1, 8)).rejects.toMatchObject(rolledBack)
+  await expect(heads.check(await heads.known(), head(9))).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
+  for (const name of await vault.list('audit/')) expect(name.length).toBeLessThan(100)
+})

@@ -1,3 +1,4 @@
+import { TandemError } from '@tandem/client'
 import { createRecoveryKit, openCommitteeBackups } from '@tandem/client/backup'
 import { combineShares, decodeShare, type KeyShare, type Presignature, type Signature } from '@tandem/ecdsa'
 import { toHex } from '@tandem/wire'
@@ -5,7 +6,7 @@ import { createWallet, type Wallet } from '../../shared/client/src/wallet/create
 import { drill } from '../../shared/client/src/wallet/drill.ts'
 import { backUp } from '../../shared/client/src/wallet/back-up.ts'
 import { fillPresignatures } from '../../shared/client/src/wallet/presignatures.ts'
-import { restoreServer } from '../../shared/client/src/wallet/restore.ts'
+import { finishRestore, restoreDevice, restoreServer } from '../../shared/client/src/wallet/restore.ts'
 import { rotateKey } from '../../shared/client/src/wallet/rotate.ts'
 import { signInteractively, signSession } from '../../shared/client/src/wallet/sign-session.ts'
 import { createStock, type Stock } from '../../shared/client/src/wallet/stock.ts'
@@ -33,7 +34,7 @@ afterEach(() => {
   for (const member of committee.members) member.tamper = (message) => message
 })
 
-const recordOf = async () => loadWallet(committee.vault, wallet.keyId)
+const recordOf = async () => loadWallet(committee.device.vault, wallet.keyId)
 const shareHere = async (): Promise<KeyShare> => decodeShare(fast, (await recordOf()).current!.share)
 const approved = (text: string) => ({
   sessionId: 'ses_AAAAAAAAAAAAAAAAAAAAAA',
@@ -104,6 +105,13 @@ test('a member that goes away in a dialogue, or says nonsense, is named, and oth
   expect(stock.take(wallet.keyId)?.signers).toEqual([2, 3, 4])
   expect(device.standing.failuresOf([1])).toBe(1)
   device.standing.answered([1, 2, 3])
+
+  for (const member of members) member.tamper = members[0]!.tamper
+  const failure = await fillPresignatures(device, stock, wallet.keyId, 1).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'PROTOCOL_ABORTED' })
+  if (!(failure instanceof TandemError)) throw failure
+  expect(failure.details).toBe(`member ${failure.members![0]}`)
+  device.standing.answered([1, 2, 3])
 })
 
 test('presignatures of members that do not answer are left, and others sign', async () => {
@@ -154,7 +162,7 @@ test('a drill takes the proofs of two members, and those of one are too few', as
   deaf.add(1)
   await expect(drill(device, wallet, content)).resolves.toMatchObject({ epoch: 1 })
   deaf.add(3)
-  await expect(drill(device, wallet, content)).rejects.toMatchObject({ code: 'BACKUP' })
+  await expect(drill(device, wallet, content)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })
 
 test('a server that lost its share is no matter of this device', async () => {
@@ -177,3 +185,19 @@ test('a member that fails the check on its transfers is named, and only the pair
   await expect(signInteractively(device, wallet.keyId, approved('no'))).rejects.toMatchObject({ code: 'WALLET_FROZEN' })
   expect(toHex((await shareHere()).publicKey)).toBe(wallet.publicKey)
 })
+
+test('a new device takes the place of this one, with its backup and new shares of all members', async () => {
+  const { device, members, newDevice, world } = committee
+  const device2 = newDevice()
+  const restore = await restoreDevice(device2, deviceShareContent((await recordOf()).current!.share))
+  await expect(fillPresignatures(device2, stock, wallet.keyId, 1)).rejects.toMatchObject({ code: 'WALLET_FROZEN' })
+  world.ek = undefined
+  const { epoch, rotation } = await finishRestore(device2, stock, restore, { backups: 'waived' })
+  expect([epoch, rotation?.reason]).toEqual([2, 'restore'])
+  const { identity } = await device2.identity()
+  for (const { current } of members) expect(current!.share.identities[3]).toEqual(identity)
+  expect(await fillPresignatures(device2, stock, wallet.keyId, 1)).toBe(1)
+  stock.clear(wallet.keyId)
+  // The lost one still holds its share; nobody signs with it.
+  expect((await loadWallet(device.vault, wallet.keyId)).current?.epoch).toBe(1)
+}, 60_000)

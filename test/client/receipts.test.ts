@@ -1,5 +1,5 @@
 import { type RotationRecord, rotationBytes, toHex } from '@tandem/wire'
-import { checkRotation } from '../../shared/client/src/wallet/receipts.ts'
+import { checkRotation, checkRotations } from '../../shared/client/src/wallet/receipts.ts'
 import { identityOf, signAs } from '../helpers/keygen.ts'
 import { seeded } from '../helpers/rng.ts'
 
@@ -36,5 +36,18 @@ test('L9 a rotation record is Sigpair’s word about this key, these epochs and 
     expect(() => {
       checkRotation(keys, wanted, other)
     }).toThrow(expect.objectContaining({ code: 'ANSWER_REFUSED' }) as Error)
+  }
+})
+
+test('L9 beside a committee the records of as many members as sign are wanted, each once', () => {
+  const nodes = [1, 2, 3].map((index) => ({ exchange: new Uint8Array(32), identity: identityOf(index) }))
+  const three = { ...nodes[0]!, committee: { threshold: 2, nodes } }
+  const entry = (index: number, rotation: RotationRecord) => ({ index, rotation, receipt: {} as never })
+  const [own, other, forged] = [entry(2, record()), entry(3, record({ at: 1_800_000_009 }, 3)), entry(1, record())]
+  const checked = (...entries: (typeof own)[]) =>
+    checkRotations(three, wanted, { rotation: record({}, 1), nodes: entries })
+  expect(checked(forged, other, own)).toEqual(own.rotation)
+  for (const few of [[], [own], [own, own], [own, forged]]) {
+    expect(() => checked(...few)).toThrow(expect.objectContaining({ code: 'ANSWER_REFUSED' }) as Error)
   }
 })

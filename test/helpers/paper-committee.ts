@@ -12,7 +12,7 @@ import {
   type Signature,
   statusStatement,
 } from '@tandem/ecdsa'
-import { memoryVault, TRUST_ON_FIRST_USE, type Vault } from '@tandem/client'
+import { memoryVault, TRUST_ON_FIRST_USE } from '@tandem/client'
 import { partyIndex, runAlone } from '@tandem/rounds'
 import {
   type AbortReceipt,
@@ -20,6 +20,9 @@ import {
   type EpochStatus,
   fromBase64url,
   fromHex,
+  type ProfileResponse,
+  type RotateKeyResponse,
+  type RotationRecord,
   rotationBytes,
   type StageResponse,
   toBase64url,
@@ -40,9 +43,8 @@ export type PaperCommittee = {
   readonly members: readonly PaperMember[]
   readonly gateway: PaperGateway
   readonly device: Device
-  readonly vault: Vault
-  /** of the backend; a test replaces what it wants */
-  readonly api: Api
+  /** another one, of the same owner */
+  readonly newDevice: () => Device
   /** failures of members' sides, in order */
   readonly failures: { readonly index: number; readonly error: unknown }[]
   /** which calls of the backend were made, in order */
@@ -52,6 +54,7 @@ export type PaperCommittee = {
 }
 
 const PROFILE = 'prf_AAAAAAAAAAAAAAAAAAAAAA'
+const RESTORE = 'rst_AAAAAAAAAAAAAAAAAAAAAA'
 
 export function paperCommittee(threshold: number, nodes: number): PaperCommittee {
   const world: PaperWorld = {
@@ -69,13 +72,15 @@ export function paperCommittee(threshold: number, nodes: number): PaperCommittee
       })
     },
   )
-  const [vault, calls, deaf] = [memoryVault(), [] as string[], new Set<number>()]
+  const [calls, deaf] = [[] as string[], new Set<number>()]
   const there = () => members.filter(({ index }) => !deaf.has(index))
   const api = recording(calls, paperApi(world, members, there)) as Api
   const platform = { ...defaultPlatform(), connect: gateway.connect }
-  const deps = { platform, backend: fast, vault, api, onProgress: () => undefined }
-  const device = createDevice({ ...deps, pin: TRUST_ON_FIRST_USE, baseUrl: 'http://127.0.0.1' })
-  return { world, members, gateway, device, vault, api, failures, calls, deaf }
+  const newDevice = () => {
+    const deps = { platform, backend: fast, vault: memoryVault(), api, onProgress: () => undefined }
+    return createDevice({ ...deps, pin: TRUST_ON_FIRST_USE, baseUrl: 'http://127.0.0.1' })
+  }
+  return { world, members, gateway, device: newDevice(), newDevice, failures, calls, deaf }
 }
 
 function recording(calls: string[], api: Partial<Api>): Partial<Api> {
@@ -111,16 +116,10 @@ function paperApi(world: PaperWorld, members: readonly PaperMember[], there: The
       const sessionWalletAddress = `0x${clientShare.keyId.slice(2, 42)}`
       return { profileId: PROFILE, sessionWalletAddress, receipt: done[0]!.receipt, nodes: done }
     },
-    rotateKey: async ({ stageId }) => {
-      const done = there().map((member) => ({
-        index: member.index,
-        receipt: commitStaged(member, stageId),
-        rotation: rotationOf(member, stageId),
-      }))
-      const { receipt, rotation } = done[0]!
-      const address = `0x${'00'.repeat(20)}`
-      return { status: 'rotated' as const, address, epoch: receipt.epoch, receipt, rotation, nodes: done }
-    },
+    rotateKey: async ({ stageId }) => rotated(there(), stageId, 'refresh'),
+    requestRestore: async () => ({ restoreId: RESTORE, notBefore: 1 }),
+    confirmRestore: async (_, { stageId }) => rotated(there(), stageId, 'restore'),
+    profiles: async () => ({ profiles: [profileOf(members[0]!.current!.share)] }),
     stage: async ({ stageId, epoch }) => merged(there().map((member) => fateAt(member, stageId, epoch))),
     abortStage: async ({ stageId, epoch }) => {
       for (const member of there()) if (member.stage?.stageId === stageId) member.stage = undefined
@@ -176,23 +175,39 @@ export function abortOf(signer: number, { keyId }: KeyShare, stageId: string): A
   return { keyId: toHex(keyId), stageId, signature: toHex(signAs(signer)(statement)) }
 }
 
-function statusAt({ index, current, stage }: PaperMember): EpochStatus {
-  const { keyId, epoch, ssid } = current!.share
-  const staged = stage?.stageId ?? null
+export function statusOf(signer: number, { keyId, epoch, ssid }: KeyShare, staged: string | null): EpochStatus {
   const statement = statusStatement(fast, { keyId, epoch, ssid, staged: staged === null ? null : fromHex(staged) })
-  return { keyId: toHex(keyId), epoch, ssid: toHex(ssid), staged, signature: toHex(signAs(index)(statement)) }
+  return { keyId: toHex(keyId), epoch, ssid: toHex(ssid), staged, signature: toHex(signAs(signer)(statement)) }
 }
 
-function rotationOf({ index, current }: PaperMember, stageId: string) {
+type Reason = RotationRecord['reason']
+
+function rotated(there: readonly PaperMember[], stageId: string, reason: Reason): RotateKeyResponse {
+  const nodes = there.map((member) => {
+    const receipt = commitStaged(member, stageId)
+    return { index: member.index, receipt, rotation: rotationOf(member, stageId, reason) }
+  })
+  const { receipt, rotation } = nodes[0]!
+  return { status: 'rotated', address: `0x${'00'.repeat(20)}`, epoch: receipt.epoch, receipt, rotation, nodes }
+}
+
+function rotationOf({ index, current }: PaperMember, stageId: string, reason: Reason): RotationRecord {
   const { keyId, publicKey, epoch: to } = current!.share
   const about = { keyId: toHex(keyId), publicKey: toHex(publicKey), from: to - 1, to, stageId }
-  const unsigned = { ...about, reason: 'refresh' as const, at: 1_800_000_000 + index }
+  const unsigned = { ...about, reason, at: 1_800_000_000 + index }
   return { ...unsigned, signature: toHex(signAs(index)(rotationBytes(unsigned))) }
+}
+
+function profileOf({ keyId, publicKey, epoch }: KeyShare): ProfileResponse {
+  return {
+    ...{ profileId: PROFILE, name: 'Restored', keyId: toHex(keyId), publicKey: toHex(publicKey), epoch },
+    ...{ sessionWalletAddress: `0x${'00'.repeat(20)}`, keyStatus: 'READY', presignatures: 0, createdAt: 'today' },
+  }
 }
 
 function fateAt(member: PaperMember, stageId: string, epoch: number) {
   const { index, current, stage } = member
-  const status = statusAt(member)
+  const status = statusOf(index, current!.share, stage?.stageId ?? null)
   if (member.inForce === stageId) {
     return { index, fate: 'committed' as const, committed: receiptOf(index, current!.share, stageId), status }
   }

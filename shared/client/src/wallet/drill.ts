@@ -27,10 +27,8 @@ export async function drill(device: Device, wallet: Wallet, content: Uint8Array)
     const challenge = platform.random(32)
     const answer = await api.drill({ profileId: wallet.profileId, challenge: toHex(challenge) })
     const parts = partsOf(share, answer)
-    const current = parts.find(({ epoch }) => epoch > share.epoch) ?? answer
-    if (parts.filter(({ epoch }) => epoch === share.epoch).length < membersToSign(share)) {
-      throw unfit(pastEpoch(share, current.epoch))
-    }
+    const others = parts.filter(({ epoch }) => epoch !== share.epoch)
+    if (parts.length - others.length < membersToSign(share)) throw tooFew(share, others[0]?.epoch)
 
     const why = { purpose: 'drill' as const, challenge }
     const ours = { ...claimOf(share, share.self), proof: provePossession(backend, share, platform.random, why) }
@@ -59,6 +57,11 @@ function claimOf({ keyId, ssid, epoch, publicShares }: KeyShare, party: number) 
 
 export function pastEpoch({ epoch }: Pick<KeyShare, 'epoch'>, current: number): string {
   return `This backup is of epoch ${epoch}, the wallet is in epoch ${current}; use the newest backup.`
+}
+
+function tooFew(share: KeyShare, current: number | undefined): TandemError {
+  if (current !== undefined) return unfit(pastEpoch(share, current))
+  return new TandemError('UNAVAILABLE', 'Too few members of the committee have answered; try again later.')
 }
 
 function unfit(message: string): TandemError {
