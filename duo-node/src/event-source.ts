@@ -1,6 +1,7 @@
-import { callHttp, errorOfAnswer, type HttpAnswer, issueServiceToken, noIdentity, parseJson } from '@tandem/service'
+import { parseJson } from '@tandem/service'
 import { acknowledgeEventsResponse, type EventsResponse, eventsResponse, type KeyEvent } from '@tandem/wire'
 import type { SigpairOptions } from './sigpair.ts'
+import { systemCalls } from './system-call.ts'
 
 /** Sigpair's outbox. Both throw when Sigpair does not answer, or not as agreed: it is asked again. */
 export type EventSource = {
@@ -15,25 +16,22 @@ export const PAGE = 100
 const CALL_MS = 5_000
 
 /** Asks in nobody's name: what happened is not a user's question. Spec: docs/spec/events.md, section 3. */
-export function eventSource({ url, key, identity = noIdentity, timeoutMs = CALL_MS }: SigpairOptions): EventSource {
-  const ask = async (method: string, path: string, json = ''): Promise<HttpAnswer> => {
-    const body = Uint8Array.from(new TextEncoder().encode(json))
-    const from = { issuer: 'duo-node', subject: 'system', audience: ['sigpair'] }
-    const token = await issueServiceToken(key, from, { method, path, body })
-    const type = json === '' ? {} : { 'content-type': 'application/json' }
-    const headers = { ...(await identity(url)), authorization: `Bearer ${token}`, ...type }
-    const answer = await callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
-    if (answer.status !== 200) throw errorOfAnswer(answer)
-    return answer
-  }
+export function eventSource(options: SigpairOptions): EventSource {
+  const ask = systemCalls({ timeoutMs: CALL_MS, ...options })
   return {
     list: async (after) => {
       const from = after === undefined ? '' : `&after=${encodeURIComponent(after)}`
-      return eventsResponse.parse(parseJson((await ask('GET', `/internal/events?limit=${PAGE}${from}`)).body))
+      return eventsResponse.parse(
+        parseJson((await ask({ method: 'GET', path: `/internal/events?limit=${PAGE}${from}` })).body),
+      )
     },
     acknowledge: async (events) => {
       const named = events.map(({ data: { keyId, seq } }) => ({ keyId, seq }))
-      const answer = await ask('POST', '/internal/events/acknowledge', JSON.stringify({ events: named }))
+      const answer = await ask({
+        method: 'POST',
+        path: '/internal/events/acknowledge',
+        json: JSON.stringify({ events: named }),
+      })
       acknowledgeEventsResponse.parse(parseJson(answer.body))
     },
   }

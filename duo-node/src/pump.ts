@@ -28,7 +28,8 @@ export async function pump(deps: PumpDeps): Promise<void> {
   }
 }
 
-async function pullOnce({ source, deliver, log, signal }: PumpDeps): Promise<void> {
+/** One look. Rejects when Sigpair cannot be asked; what the backend does not take is left to the next. */
+export async function pullOnce({ source, deliver, log, signal }: Omit<PumpDeps, 'pollMs'>): Promise<void> {
   let after: string | undefined
   const begun = new Set<string>()
   let waiting = 0

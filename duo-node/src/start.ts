@@ -12,6 +12,7 @@ import {
   projectOf,
   type SigningKey,
   spendToken,
+  sweepEvery,
   trustKeys,
   verifyServiceToken,
   watchStore,
@@ -22,6 +23,7 @@ import type { DuoNodeConfig } from './config.ts'
 import { type Events, openEvents } from './events.ts'
 import { type BackendCall, type ForwardDeps, forward } from './forward.ts'
 import { callOf, operationRoutes } from './http.ts'
+import { jobRoutes } from './jobs.ts'
 import { sigpair } from './sigpair.ts'
 import { serveSockets, type Sockets } from './socket.ts'
 import { systemCaller } from './system.ts'
@@ -51,11 +53,14 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
   const backend = connect(config, store, key)
   const admit = systemCaller(backend)
-  const events = openEvents(config, { store, key, log, drain, caller: async (call: Incoming) => admit(callOf(call)) })
+  const caller = async (call: Incoming) => admit(callOf(call))
+  const events = openEvents(config, { store, key, log, drain, caller })
+  const stopSweeping = sweepEvery(store, log)
 
   const health = healthRoutes({ store: () => store.get(ref('health', 'probe')) }, drain)
   const forwarding = forward(backend)
-  const routes = [...health, ...operationRoutes(forwarding), ...events.routes]
+  const jobs = jobRoutes({ sigpair: optionsFor(config, key), deliver: events.look, caller })
+  const routes = [...health, ...operationRoutes(forwarding), ...events.routes, ...jobs]
   const handler = handle(routes, { log, hosts: config.hosts, deadlineMs: DEADLINE_MS, drain })
   const server = await listen(handler, { name: 'duo-node', host: config.host, port: config.port })
   const { hosts } = config
@@ -70,6 +75,7 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   events.start(sockets.announce)
 
   const close = async () => {
+    stopSweeping()
     await Promise.all([closeAfter(server, drain, DRAIN_MS), closeSockets(events, sockets, drain)])
     await store.close()
   }
@@ -83,11 +89,13 @@ async function closeSockets(events: Events, sockets: Sockets, drain: Drain): Pro
   await sockets.close()
 }
 
+const optionsFor = ({ sigpairUrl: url, identity }: DuoNodeConfig, key: SigningKey) => ({ url, key, identity })
+
 function connect(config: DuoNodeConfig, store: Store, key: SigningKey): ForwardDeps {
   const rules = { from: trustKeys(config.functionsKeys), issuer: 'functions', audience: 'duo-node' }
   return {
     verifyToken: (call: BackendCall) => verifyServiceToken(call.token, rules, call),
     spendToken: (claims) => spendToken(store, claims),
-    askSigpair: sigpair({ url: config.sigpairUrl, key, identity: config.identity }),
+    askSigpair: sigpair(optionsFor(config, key)),
   }
 }

@@ -22,6 +22,7 @@ import {
 } from '@tandem/service'
 import type { StoreConfig } from '@tandem/store'
 import { z } from 'zod'
+import type { JobsCaller } from './jobs/caller.ts'
 import { type Buckets, bucketsOf, limitsVariable, looserThanSeed } from './limits.ts'
 
 export type FunctionsConfig = {
@@ -55,6 +56,8 @@ export type FunctionsConfig = {
   readonly origins: readonly string[]
   /** Standard Webhooks secrets of duo-node, two during a rotation; without one its webhooks are refused */
   readonly webhookSecrets?: readonly string[]
+  /** who may run jobs; without it nobody, and the function `jobs` has none */
+  readonly jobsCaller?: JobsCaller
   readonly logLevel: LogLevel
 }
 
@@ -65,6 +68,11 @@ const issuer = z.strictObject({
   algorithms: z.array(z.string()).min(1),
   maxAgeSeconds: z.int().min(1).optional(),
 })
+
+const jobsCaller = z.union([
+  z.strictObject({ ...issuer.shape, email: z.email() }),
+  z.strictObject({ ...issuer.shape, subject: z.string().min(1) }),
+])
 
 const base = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
@@ -121,6 +129,11 @@ const base = z.object({
       'other numbers for some of the rate limits, a JSON object; looser than the default in development only',
     example: '{"sign":5}',
   }),
+  JOBS_CALLER: envJson(jobsCaller).optional().meta({
+    description: 'who may run jobs: an issuer as in ISSUERS, and `email` or `subject` of the one account; JSON',
+    example:
+      '{"issuer":"https://accounts.google.com","audience":"https://jobs.example.com","jwksUrl":"https://www.googleapis.com/oauth2/v3/certs","algorithms":["RS256"],"email":"scheduler@project.iam.gserviceaccount.com"}',
+  }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
     example: 'api.example.com',
@@ -151,7 +164,8 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
   const buckets = bucketsOf(given.LIMITS)
   requireMode(given, [
     refuseEmulator(given),
-    ...given.ISSUERS.flatMap(refuseIssuer),
+    ...given.ISSUERS.flatMap((row) => refuseIssuer('ISSUERS', row)),
+    ...(given.JOBS_CALLER === undefined ? [] : refuseIssuer('JOBS_CALLER', given.JOBS_CALLER)),
     refusePlain('DUO_NODE_URL', given.DUO_NODE_URL),
     refusePlain('ORBY_URL', given.ORBY_URL),
     refuseLocal('SIGPAIR_URL', given.SIGPAIR_URL),
@@ -159,10 +173,8 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
   ])
   return {
     host: given.HOST,
-    issuers: given.ISSUERS.map(({ maxAgeSeconds, ...row }) => ({
-      ...row,
-      ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
-    })),
+    issuers: given.ISSUERS.map(issuerOf),
+    ...(given.JOBS_CALLER === undefined ? {} : { jobsCaller: callerOf(given.JOBS_CALLER) }),
     store: storeConfig(given, { path: given.STORE_PATH, databaseId: given.FIRESTORE_DATABASE }),
     signingKeyFile: given.SIGNING_KEY_FILE,
     secretsKeyFile: given.SECRETS_KEY_FILE ?? `${given.SIGNING_KEY_FILE}.secrets`,
@@ -186,14 +198,28 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
 }
 
 /** Whoever can answer for it, or in its place, signs in as anybody. A name that is no URL is only compared. */
-function refuseIssuer({ issuer, jwksUrl }: Pick<Issuer, 'issuer' | 'jwksUrl'>): readonly Refusal[] {
+function refuseIssuer(variable: string, row: Pick<Issuer, 'issuer' | 'jwksUrl'>): readonly Refusal[] {
+  const { issuer, jwksUrl } = row
   const urls = [issuer, jwksUrl].filter((url) => URL.canParse(url))
-  return [...new Set(urls.map((url) => refuseLocal('ISSUERS', url)))]
+  return [...new Set(urls.map((url) => refuseLocal(variable, url)))]
 }
 
 function refuseLooser(buckets: Buckets): Refusal {
   const looser = looserThanSeed(buckets)
   return looser.length === 0 ? undefined : `LIMITS: looser than production may be: ${looser.join(', ')}`
+}
+
+/** An optional field that is not given is absent. */
+const issuerOf = ({ issuer: name, audience, jwksUrl, algorithms, maxAgeSeconds }: z.infer<typeof issuer>): Issuer => ({
+  issuer: name,
+  audience,
+  jwksUrl,
+  algorithms,
+  ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+})
+
+function callerOf(given: z.infer<typeof jobsCaller>): JobsCaller {
+  return { ...issuerOf(given), ...('email' in given ? { email: given.email } : { subject: given.subject }) }
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, '')

@@ -3,6 +3,7 @@ import { readTelemetryConfig, startTelemetry } from '@tandem/service'
 import { createApi, createWebhooks, logOf } from './api.ts'
 import { readFunctionsConfig } from './config.ts'
 import { boundServers } from './framework-server.ts'
+import { createJobs } from './jobs/serve.ts'
 
 const config = readFunctionsConfig()
 
@@ -17,3 +18,6 @@ http('api', createApi(config))
 
 /** Only `POST /webhooks/duo-node`, which `api` has too. `--target=webhooks` */
 http('webhooks', createWebhooks(config))
+
+/** `POST /jobs/:job`, for the scheduler that JOBS_CALLER names. `--target=jobs` */
+http('jobs', createJobs(config))

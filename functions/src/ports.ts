@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import {
   type Allowance,
+  createLog,
   loadOrCreateSigningKey,
   oidcVerifier,
   type SigningKey,
   spendAllowance,
+  sweepEvery,
   watchStore,
 } from '@tandem/service'
 import { openStore, ref, type Store } from '@tandem/store'
@@ -66,6 +68,8 @@ export type Ports = {
 export async function openPorts(config: FunctionsConfig, random: Random = csprng): Promise<Ports> {
   const key = await loadOrCreateSigningKey(config.signingKeyFile, config.keysAreMounted)
   const store = watchStore(await openStore(config.store), config.store.kind, 'backend')
+  // Firestore does it by itself
+  if (config.store.kind === 'sqlite') sweepEvery(store, createLog({ name: 'functions', level: config.logLevel }))
   const now = Date.now
   const secrets = loadOrCreateSecrets(config.secretsKeyFile, config.keysAreMounted)
   const sigpair = duoNode({ url: config.duoNodeUrl, key, identity: config.identity })

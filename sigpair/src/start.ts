@@ -12,12 +12,13 @@ import {
   trustKeys,
 } from '@tandem/service'
 import { arithmetic } from './compute/arithmetic.ts'
-import { checkpointEvery } from './audit/audit-checkpoint.ts'
+import { checkpointAll, checkpointEvery } from './audit/audit-checkpoint.ts'
 import type { Config } from './config.ts'
 import { openDatabases } from './databases.ts'
 import { type DialogueDeps, serveDialogue } from './dialogue/dialogue.ts'
 import { loadIdentity } from './keys/identity.ts'
 import { type InternalDeps, internalRoutes, readinessChecks } from './internal/internal-http.ts'
+import { type Maintenance, maintenanceRoutes } from './internal/maintenance-routes.ts'
 import { createKms, type Kms } from './seal/kms.ts'
 import { watchKms } from './seal/kms-telemetry.ts'
 import { createPool, type WorkerModule } from './compute/pool.ts'
@@ -27,7 +28,7 @@ import { listenForDevices } from './server.ts'
 import type { Member } from './member/member.ts'
 import { gatewayOf, type Seat, takeSeat } from './member/seat.ts'
 import type { Stores } from './stores.ts'
-import { sweepExpired } from './sweep.ts'
+import { sweepExpired, sweepOnce } from './sweep.ts'
 
 export type Sigpair = {
   /** ws://host:port for devices; undefined in the role `internal` */
@@ -135,6 +136,7 @@ async function serveInternal(
   trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
 ): Promise<Listener> {
   const { internalHost: host, internalPort: port, hosts } = config
+  const duoNode = { issuer: 'duo-node', keys: trust.duoNode }
   const routes = [
     ...healthRoutes(readinessChecks(stores, kms), drain),
     ...internalRoutes({
@@ -145,12 +147,10 @@ async function serveInternal(
       complete: countSignatures(pool.completeSignature),
       tasks: pool.shareTasks,
       policyDelayMs: config.policyDelayMs,
-      callers: {
-        duoNode: { issuer: 'duo-node', keys: trust.duoNode },
-        backend: { issuer: 'functions', keys: trust.functions },
-      },
+      callers: { duoNode, backend: { issuer: 'functions', keys: trust.functions } },
       asMember,
     }),
+    ...maintenanceRoutes({ stores, duoNode, maintenance: maintenanceOf({ config, kms, stores, log }) }),
   ]
   const http = await listen(handle(routes, { log, hosts, drain }), {
     name: 'sigpair (internal)',
@@ -158,4 +158,16 @@ async function serveInternal(
     port,
   })
   return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
+}
+
+/** What the timers do, for a scheduler. Source: docs/spec/events.md, section 7. */
+function maintenanceOf({ config, kms, stores, log }: Omit<Parts, 'drain'>): Maintenance {
+  const { auditKey: version } = config
+  return {
+    'sweep-keys': () => sweepOnce(stores, log),
+    'sign-checkpoints': async () => {
+      if (version !== undefined) await checkpointAll(stores, { kms, version })
+      return []
+    },
+  }
 }

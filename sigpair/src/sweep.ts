@@ -23,8 +23,12 @@ export function sweepExpired(stores: Swept, log: Log, everyMs = EVERY_MS): () =>
   return () => clearInterval(timer)
 }
 
-/** One round of {@link sweepExpired}. What fails is logged and left to the next, and keeps nothing else from being done. */
-export async function sweepOnce(stores: Swept, log: Log): Promise<void> {
+/**
+ * One round of {@link sweepExpired}. What fails is logged and left to the next, and keeps nothing else from being done.
+ *
+ * @returns what has failed
+ */
+export async function sweepOnce(stores: Swept, log: Log): Promise<readonly string[]> {
   const jobs = {
     outbox: async () => deliverOutbox(stores),
     retirements: async () => finishRetirements(stores),
@@ -32,7 +36,12 @@ export async function sweepOnce(stores: Swept, log: Log): Promise<void> {
     parties: async () => stores.parties.sweep(),
     presignatures: async () => stores.presignatures.sweep(),
   }
+  const failed: string[] = []
   for (const [job, act] of Object.entries(jobs)) {
-    await act().catch((cause: unknown) => log.warn({ event: 'sweep.failed', job, cause }))
+    await act().catch((cause: unknown) => {
+      log.warn({ event: 'sweep.failed', job, cause })
+      failed.push(job)
+    })
   }
+  return failed
 }

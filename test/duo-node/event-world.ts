@@ -23,6 +23,8 @@ import type { DuoNodeConfig } from '../../duo-node/src/config.ts'
 import { createWebhooks } from '../../functions/src/api.ts'
 import { readFunctionsConfig } from '../../functions/src/config.ts'
 import { type KeyStates, keyStates } from '../../functions/src/ports/key-states.ts'
+import { type Maintenance, maintenanceRoutes } from '../../sigpair/src/internal/maintenance-routes.ts'
+import { sweepOnce } from '../../sigpair/src/sweep.ts'
 import { pathOf } from '../helpers/path-of.ts'
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -37,6 +39,9 @@ export type EventWorld = {
   readonly directory: string
   /** of the backend */
   readonly key: SigningKey
+  /** what Sigpair was asked to see to, and has done */
+  readonly maintained: readonly string[]
+  readonly sigpairDown: () => Promise<void>
   readonly tell: (keyId: string, type: KeyEventType) => Promise<KeyEvent>
   /** what Sigpair still has to tell */
   readonly pending: () => Promise<readonly KeyEvent[]>
@@ -69,7 +74,13 @@ export async function openEventWorld(): Promise<EventWorld> {
   const parties = open('parties.sqlite')
   const presignatures = open('presignatures.sqlite')
   const stores: Stores = { parties, presignatures, sealer: undefined as never, now: Date.now }
-  const sigpair = await serve(handle(eventRoutes({ stores, duoNode: trusted(duoNodeKey) }), logged))
+  const maintained: string[] = []
+  const duoNode = trusted(duoNodeKey)
+  const routes = [
+    ...eventRoutes({ stores, duoNode }),
+    ...maintenanceRoutes({ stores, duoNode, maintenance: maintenanceOf(stores, maintained) }),
+  ]
+  const sigpair = await serve(handle(routes, logged))
   const store = open('backend.sqlite')
   const backend = await openBackend(directory)
 
@@ -89,6 +100,11 @@ export async function openEventWorld(): Promise<EventWorld> {
   return {
     directory,
     key,
+    maintained,
+    sigpairDown: async () => {
+      sigpair.cut()
+      await sigpair.close()
+    },
     tell: async (keyId, type) => tell(stores, keyId, type),
     pending: async () => (await listEvents(stores, { limit: 1000 })).events,
     backend,
@@ -108,7 +124,7 @@ export async function openEventWorld(): Promise<EventWorld> {
       await Promise.all([...[...children].map((child) => child.kill()), ...[...nodes].map((node) => node.close())])
       await backend.down()
       sigpair.cut()
-      await sigpair.close()
+      if (sigpair.server.listening) await sigpair.close()
       await Promise.all([parties.close(), presignatures.close(), store.close()])
       rmSync(directory, { recursive: true })
     },
@@ -129,6 +145,22 @@ async function tell({ parties }: Stores, keyId: string, type: KeyEventType): Pro
   await parties.transaction(async (tx) => writeEvent(tx, await readEventCursor(tx, keyId), about, Date.now()))
   const { docs } = await parties.list<KeyEvent>('events', { limit: 1000, prefix: keyId })
   return docs.at(-1)!.data
+}
+
+/** The real sweep; checkpoints need a KMS, and fail the second time. */
+function maintenanceOf(stores: Stores, maintained: string[]): Maintenance {
+  return {
+    'sweep-keys': async () => {
+      const failed = await sweepOnce(stores, log)
+      maintained.push('sweep-keys')
+      return failed
+    },
+    'sign-checkpoints': async () => {
+      const failed = maintained.includes('sign-checkpoints') ? ['kms'] : []
+      maintained.push('sign-checkpoints')
+      return failed
+    },
+  }
 }
 
 async function openBackend(directory: string): Promise<Backend & { readonly url: string }> {

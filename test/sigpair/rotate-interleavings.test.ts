@@ -173,7 +173,8 @@ async function take(model: Model, { what, which, instance, death }: Step): Promi
       return
     }
     case 'sweep':
-      return sweepOnce(stores, createLog({ name: 'test', level: 'silent' }))
+      await sweepOnce(stores, createLog({ name: 'test', level: 'silent' }))
+      return
     case 'a day passes':
       world.clock.now += limits.PENDING_MS
   }

@@ -1,3 +1,4 @@
+export { atMost } from './at-most.ts'
 export { answerError, toWireError } from './answer.ts'
 export { type NodeRequest, readBody } from './body.ts'
 export { callHttp, errorOfAnswer, type HttpAnswer, type HttpCall, NoAnswer } from './call.ts'
@@ -18,7 +19,7 @@ export { parseJson } from './json.ts'
 export { type TrustedKeys, trustKeys } from './jws.ts'
 export { createLog, type Log, type LogLevel, traceFields } from './log.ts'
 export { isLoopback, modeVariables, type Refusal, refuseLocal, refusePlain, requireMode } from './mode.ts'
-export { type Caller, type Issuer, oidcVerifier } from './oidc.ts'
+export { type Caller, type Issuer, oidcClaims, oidcVerifier } from './oidc.ts'
 export { spend, spendToken } from './once.ts'
 export { type Allowance, allowanceHeaders, type Bucket, spendAllowance } from './rate-limit.ts'
 export { type Answer, type Call, type Endpoint, type Incoming, type Method, type Route, route } from './routes.ts'
@@ -50,6 +51,7 @@ export {
   type StorePlace,
   storeVariables,
 } from './store-config.ts'
+export { sweepEvery } from './sweep.ts'
 export { issueTicket, type TicketGrant, verifyTicket } from './tickets.ts'
 export type { Attributes } from './telemetry/attributes.ts'
 export { readTelemetryConfig, type TelemetryConfig } from './telemetry/config.ts'

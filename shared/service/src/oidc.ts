@@ -1,5 +1,5 @@
 import { WireError } from '@tandem/wire'
-import { createRemoteJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { ConfigError } from './env.ts'
 
 /** One row of the issuer table. */
@@ -35,10 +35,23 @@ const ALGORITHM = /^(RS|PS|ES)(256|384|512)$|^EdDSA$|^Ed25519$/
  *          UNAVAILABLE if the issuer's keys cannot be had
  * @throws {ConfigError} for a table that would accept what it must not
  */
-export function oidcVerifier(options: {
-  readonly issuers: readonly Issuer[]
-  readonly clock?: () => number
-}): (token: string) => Promise<Caller> {
+export function oidcVerifier(options: OidcOptions): (token: string) => Promise<Caller> {
+  const verify = oidcClaims(options)
+  return async (token) => {
+    const { iss, sub: subject } = await verify(token)
+    const sub = `${iss}|${subject}`
+    if (sub.length > MAX_SUB) throw refused(new RangeError('the subject is too long'))
+    return { sub, issuer: iss, subject }
+  }
+}
+
+export type OidcOptions = { readonly issuers: readonly Issuer[]; readonly clock?: () => number }
+
+/** What a verified token says. */
+export type OidcClaims = JWTPayload & { readonly iss: string; readonly sub: string }
+
+/** As {@link oidcVerifier}, for who must know more of a token than whose it is. */
+export function oidcClaims(options: OidcOptions): (token: string) => Promise<OidcClaims> {
   const table = new Map(options.issuers.map((row) => [checked(row).issuer, { row, keys: remoteKeys(row) }]))
   const clock = options.clock ?? Date.now
 
@@ -47,15 +60,15 @@ export function oidcVerifier(options: {
       if (token.length > MAX_TOKEN_BYTES) throw new RangeError('the token is too long')
       const known = table.get(decodeJwt(token).iss ?? '')
       if (known === undefined) throw new Error('the token is of an unknown issuer')
-      return await callerOf(token, known.row, known.keys, clock())
+      return await claimsOf(token, known.row, known.keys, clock())
     } catch (cause) {
       if (cause instanceof WireError) throw cause
-      throw new WireError('UNAUTHENTICATED', undefined, { cause })
+      throw refused(cause)
     }
   }
 }
 
-async function callerOf(token: string, row: Issuer, keys: JWTVerifyGetKey, nowMs: number): Promise<Caller> {
+async function claimsOf(token: string, row: Issuer, keys: JWTVerifyGetKey, nowMs: number): Promise<OidcClaims> {
   const { payload } = await jwtVerify(token, keys, {
     algorithms: [...row.algorithms],
     issuer: row.issuer,
@@ -65,11 +78,13 @@ async function callerOf(token: string, row: Issuer, keys: JWTVerifyGetKey, nowMs
     clockTolerance: TOLERANCE_SECONDS,
     currentDate: new Date(nowMs),
   })
-  const subject = payload.sub
-  if (typeof subject !== 'string' || subject === '' || !subject.isWellFormed()) throw new Error('no usable subject')
-  const sub = `${row.issuer}|${subject}`
-  if (sub.length > MAX_SUB) throw new RangeError('the subject is too long')
-  return { sub, issuer: row.issuer, subject }
+  const { sub } = payload
+  if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed()) throw new Error('no usable subject')
+  return { ...payload, iss: row.issuer, sub }
+}
+
+function refused(cause: unknown): WireError {
+  return new WireError('UNAUTHENTICATED', undefined, { cause })
 }
 
 function remoteKeys(row: Issuer): JWTVerifyGetKey {

@@ -383,6 +383,14 @@ export {
   settleSessionResponse,
 } from './internal-committee.ts'
 export * as limits from './limits.ts'
+export {
+  type MaintenanceJob,
+  maintenanceJob,
+  type MaintenanceResponse,
+  maintenanceResponse,
+  type SigpairJob,
+  sigpairJob,
+} from './maintenance.ts'
 export { isOperation, isPathOf, OPERATIONS, type OperationName, operationOf } from './operations.ts'
 export { type TicketClaims, ticketClaims } from './tickets.ts'
 export { type UnsignedTx, unsignedTx } from './transaction.ts'

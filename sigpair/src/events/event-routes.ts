@@ -49,7 +49,7 @@ export function eventRoutes({ stores, duoNode }: EventRouteDeps): Route[] {
  *
  * @throws {WireError} `UNAUTHENTICATED`
  */
-async function authenticateSystem(
+export async function authenticateSystem(
   { parties, now }: Stores,
   { issuer, keys }: TrustedService,
   { headers, method, target, rawBody }: Incoming,

@@ -48,6 +48,7 @@ const HIDDEN = [
   'HOSTS',
   'INTERNAL_HOST',
   'ISSUERS',
+  'JOBS_CALLER',
   'K_SERVICE',
   'KMS_AUDIT_KEY',
   'KMS_ENDPOINT',
