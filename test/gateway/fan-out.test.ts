@@ -82,7 +82,7 @@ test.each([
   ['says something that is none of ours', { status: 502, body: { oops: true } }],
   ['says a list', { status: 200, body: [] }],
 ] as const)('a member that %s has said nothing', async (_what, reply) => {
-  answering((index) => (index === 3 ? ok({}) : (reply as Reply)))
+  answering((index) => (index === 3 ? ok({}) : reply))
   const { status, body } = await call('POST', `/internal/keys/${KEY}/delete`, '{}')
   expect({ status, error: body['error'] }).toEqual({ status: 503, error: 'UNAVAILABLE' })
 })

@@ -51,10 +51,10 @@ export async function stubMember(): Promise<StubMember> {
   server.on('upgrade', (request, stream, head) => {
     stream.on('error', () => stream.destroy())
     if (member.refuse !== false) {
+      hung.add(stream)
       const reply = member.refuse()
-      if (!reply) return void hung.add(stream)
-      const body = JSON.stringify(reply.body)
-      stream.end(`HTTP/1.1 ${reply.status} No\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+      const body = JSON.stringify(reply?.body ?? {})
+      if (reply) stream.end(`HTTP/1.1 ${reply.status} No\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
       return
     }
     sockets.handleUpgrade(request, stream, head, (ws) => {
@@ -80,9 +80,8 @@ async function serve(member: Omit<StubMember, 'url' | 'close'>, request: Incomin
   const call = { method, target, headers, body }
   if (!isProbe) member.calls.push(call)
   const reply = isProbe ? { status: 200, body: {} } : await member.reply(call)
-  if (!reply) return
-  if (reply === 'cut') return void response.destroy()
-  response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body))
+  if (reply === 'cut') response.destroy()
+  else if (reply) response.writeHead(reply.status).end(JSON.stringify(reply.body))
 }
 
 export type TestGateway = {
