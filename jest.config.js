@@ -10,7 +10,8 @@ export default {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  globalSetup: './test/compile-cache.js',
+  globalSetup: './test/setup.js',
+  globalTeardown: './test/teardown.js',
   maxWorkers: 2,
   testTimeout: 30_000,
 }

@@ -7,15 +7,15 @@ import { keyStates } from '../../functions/src/ports/key-states.ts'
 import type { WantedStorage } from '../../infra/local/src/storage.ts'
 import { type BareDevice, bareDevice, dialPresign, presignAll, shareFor } from '../helpers/bare-device.ts'
 import { ask, platformWith, type Rail, startSecondRail, startTestStack, type TestStack } from '../helpers/stack.ts'
-import { describeFirestore, freshProject } from '../store/emulator.ts'
+import { describeFirestore, freshProject, knownEmulator } from '../store/emulator.ts'
 
 /** The emulator has its own idea of speed, worst where several write one document: few contenders, and long waits. */
 const START_MS = 120_000
 const STORY_MS = 60_000
 
-/** The stack starts the emulator itself, unless one is given. */
-function firestore(): WantedStorage {
-  const { FIRESTORE_EMULATOR_HOST: emulatorHost } = process.env
+/** The stack starts the emulator itself, unless one runs. */
+async function firestore(): Promise<WantedStorage> {
+  const emulatorHost = await knownEmulator()
   return { engine: 'firestore', projectId: freshProject(), ...(emulatorHost === undefined ? {} : { emulatorHost }) }
 }
 
@@ -27,7 +27,7 @@ describeFirestore('the same stories on Firestore', () => {
   let wallet: Wallet
 
   beforeAll(async () => {
-    stack = await startTestStack(firestore())
+    stack = await startTestStack(await firestore())
     second = await startSecondRail(stack)
     // A key is generated on one, and committed through the other
     alice = deviceWith((path) => (path.endsWith('/tickets') ? stack : second))

@@ -1,7 +1,11 @@
 import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { missingForFirestore, type RunningFirestore, startFirestore } from '@tandem/local'
 
-const { FIRESTORE_EMULATOR_HOST: given, CI } = process.env
+const { FIRESTORE_EMULATOR_HOST: given, TEST_FIRESTORE: shared, CI } = process.env
+
+const READY_MS = 60_000
+const POLL_MS = 200
 
 /** Why there is no Firestore to test with, if there is none. In CI that fails the tests. */
 const missingFirestore = given === undefined ? missingForFirestore() : undefined
@@ -23,10 +27,22 @@ export function describeFirestore(name: string, body: () => void): void {
 /** Whether the tests start one themselves. */
 export const ownEmulator = given === undefined
 
-/** The emulator of FIRESTORE_EMULATOR_HOST, else one of our own. */
+/** The emulator of FIRESTORE_EMULATOR_HOST, that of this run of all tests, or one of our own. */
 export async function emulatorForTests(logFile: string): Promise<RunningFirestore> {
-  if (given !== undefined) return { host: given, stop: async () => {} }
+  const host = await knownEmulator()
+  if (host !== undefined) return { host, stop: async () => {} }
   return startFirestore({ port: await freePort(), logFile })
+}
+
+/** host:port of an emulator that runs already, or is about to: it answers when this resolves. */
+export async function knownEmulator(): Promise<string | undefined> {
+  const host = given ?? shared
+  if (host === undefined) return undefined
+  for (let left = READY_MS / POLL_MS; left > 0; left--, await sleep(POLL_MS)) {
+    const answer = await fetch(`http://${host}/`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
+    if (answer?.ok) return host
+  }
+  throw new Error(`Firestore’s emulator at ${host} does not answer`)
 }
 
 let projects = 0
