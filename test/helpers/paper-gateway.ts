@@ -8,6 +8,8 @@ export type PaperLeg = {
   readonly send: (bytes: Uint8Array) => void
   readonly next: () => Promise<Uint8Array>
   readonly close: (code: ErrorCode) => void
+  /** as a socket ended */
+  readonly end: (code: number, reason: string) => void
 }
 
 export type PaperGateway = {
@@ -37,6 +39,7 @@ export function paperGateway(members: readonly number[], serve: (index: number, 
         operation,
         send: (payload: Uint8Array) => toDevice({ type: 'data', index, payload }),
         next: inbox.take,
+        end: (code: number, reason: string) => toDevice({ type: 'close', index, code, reason }),
         close: (code: ErrorCode) => toDevice({ type: 'close', index, code: ERRORS[code].close, reason: code }),
       }
       legs.set(index, { deliver: inbox.put, end: inbox.end })

@@ -44,13 +44,19 @@ export async function signSession<T>(
       noteAway(device, stock, keyId, presignature)
     }
   }
-  await signInteractively(device, keyId, approved)
+  await signInteractively(device, keyId, approved).catch(unlessSigned)
   return submit(undefined)
 }
 
 /** The presignature is gone either way; the session is not, so another one may serve it. */
 function isSpent(error: unknown): boolean {
   return error instanceof TandemError && (error.code === 'PRESIGNATURE_CONSUMED' || error.code === 'MPC_SIGNING_FAILED')
+}
+
+/** By a member that got further than others in an attempt before this one: its signature is as good. */
+function unlessSigned(error: unknown): void {
+  const signed = error instanceof TandemError && error.code === 'SESSION_CONSUMED' && error.members !== undefined
+  if (!signed) throw error
 }
 
 /** Somebody of the quorum did not answer in time; nobody says who. */
