@@ -119,15 +119,26 @@ export async function playKeygen(members: Members, device: Device, keyId: string
   return { result, stageId, legs }
 }
 
-export async function playRefresh(members: Members, wallet: Wallet, device = wallet.device): Promise<Staged> {
+export async function playRefresh(members: Members, wallet: Wallet): Promise<Staged> {
+  return renew(members, wallet, { op: 'refresh' })
+}
+
+/** With a new device; the share is the lost one's. */
+export async function playRecover(
+  members: Members,
+  wallet: Wallet,
+  restore: { readonly restoreId: string; readonly proof: string },
+): Promise<Staged> {
+  return renew(members, wallet, { op: 'recover', ...restore })
+}
+
+async function renew(members: Members, { device, keyId, share }: Wallet, hello: WithoutCommittee): Promise<Staged> {
   const stageId = rng(32)
-  const { keyId, share } = wallet
   const dialled = { device, keyId, epoch: share.epoch }
-  const legs = await dialAll(members, members.all, dialled, { op: 'refresh' }, { stageId: toHex(stageId) })
-  const result = await play(
-    legs,
-    refresh({ share, stageId: sessionId(stageId) }, { backend: fast, rng, sign: device.sign }),
-  )
+  const legs = await dialAll(members, members.all, dialled, hello, { stageId: toHex(stageId) })
+  const old = { ...share, identities: share.identities.with(-1, device.identity) }
+  const setup = { share: old, stageId: sessionId(stageId) }
+  const result = await play(legs, refresh(setup, { backend: fast, rng, sign: device.sign }))
   await rehearse(legs, result)
   return { result, stageId, legs }
 }

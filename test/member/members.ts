@@ -5,14 +5,17 @@ import { createSigningKey, issueServiceToken, issueTicket, type SigningKey, type
 import { createKms, createSealer, loadIdentity, type Stores } from '@tandem/sigpair'
 import { openSqlite } from '@tandem/store'
 import { LOCAL_KEY, startKms } from '../../infra/local/src/kms.ts'
+import { createKeyFile, readKeyFile } from '../../sigpair/src/committee/key-file.ts'
 import type { Network } from '../../sigpair/src/committee/network.ts'
 import { type NodeIdentity, nodeIdentity } from '../../sigpair/src/committee/node-identity.ts'
 import { type Config, DEADLINES } from '../../sigpair/src/config.ts'
 import type { CommitteeConfig } from '../../sigpair/src/member/member-config.ts'
-import { type Sigpair, startSigpair } from '../../sigpair/src/start.ts'
+import { startMember } from '../../sigpair/src/member/start-member.ts'
+import { startSigpair } from '../../sigpair/src/start.ts'
 import { type MemoryNetworks, memoryNetworks } from '../helpers/memory-network.ts'
 import { seeded } from '../helpers/rng.ts'
 import { OWNER } from '../helpers/sigpair.ts'
+import { freePort } from '../../infra/local/src/ports.ts'
 
 /** One member that runs: real sockets, real databases, real threads. */
 export type TestMember = {
@@ -48,11 +51,10 @@ export type MemberOptions = {
   readonly members?: number
   readonly threshold?: number
   readonly deadlines?: Partial<Config['deadlines']>
-  /** what one member reaches the others by, if not a network in memory */
-  readonly network?: (identity: NodeIdentity, committee: CommitteeConfig) => Promise<Network>
+  /** over libp2p, as it ships; else over a network in memory */
+  readonly libp2p?: true
   /** what a cheating member has in front of its network in memory */
   readonly wrap?: (index: number, network: Network) => Network
-  readonly port?: (index: number) => number
 }
 
 type Keys = Record<'functions' | 'duoNode' | 'gateway', SigningKey>
@@ -68,8 +70,13 @@ export async function startMembers(options: MemberOptions = {}): Promise<Members
     duoNode: await createSigningKey(),
     gateway: await createSigningKey(),
   }
-  const identities = Array.from({ length: members }, (_, at) => nodeIdentity(seeded(`member ${at + 1}`)(32)))
-  const net = options.network ? undefined : memoryNetworks(identities.map(({ name }) => name))
+  const files = Array.from({ length: members }, (_, at) => join(folder, `member-${at + 1}.jwk`))
+  const identities = files.map((file, at) =>
+    nodeIdentity(options.libp2p ? newKey(file) : seeded(`member ${at + 1}`)(32)),
+  )
+  const net = options.libp2p ? undefined : memoryNetworks(identities.map(({ name }) => name))
+  const ports: number[] = []
+  if (options.libp2p) for (const _ of files) ports.push(await freePort(ports))
   const ends: (() => Promise<void>)[] = []
 
   const start = async (index: number): Promise<TestMember> => {
@@ -78,15 +85,18 @@ export async function startMembers(options: MemberOptions = {}): Promise<Members
       parties: placeOf(folder, index, 'parties'),
       presignatures: placeOf(folder, index, 'presignatures'),
     }
-    const committee = committeeOf(identities, { index, threshold, keys, port: options.port })
-    const network = (net && wrap(index, net.node(identity.name))) ?? (await options.network!(identity, committee))
+    const sitting = { index, threshold, keys, ports, identityFile: files[index - 1]! }
+    const committee = committeeOf(identities, sitting)
     const config = configOf({ databases, kms: place, keys, deadlines: options.deadlines })
-    const sigpair: Sigpair = await startSigpair(config, undefined, { committee, identity, network })
+    const network = net && wrap(index, net.node(identity.name))
+    const sigpair = await (network
+      ? startSigpair(config, undefined, { committee, identity, network })
+      : startMember({ ...config, committee }))
     const opened = { parties: openSqlite(databases.parties), presignatures: openSqlite(databases.presignatures) }
     const stores = { ...opened, sealer: createSealer(client), now: Date.now }
     ends.push(async () => {
       await sigpair.close()
-      await network.close()
+      await network?.close()
       await Promise.all([stores.parties.close(), stores.presignatures.close()])
     })
     const { exchange } = await loadIdentity(stores)
@@ -113,19 +123,22 @@ function placeOf(folder: string, index: number, name: string) {
   return { kind: 'sqlite', path: join(folder, `${name}-${index}.sqlite`) } as const
 }
 
-type Sitting = {
-  readonly index: number
-  readonly threshold: number
+type Sitting = Pick<CommitteeConfig, 'index' | 'threshold' | 'identityFile'> & {
   readonly keys: Keys
-  readonly port: MemberOptions['port']
+  /** of members 1…n; none without libp2p */
+  readonly ports: readonly number[]
 }
 
-function committeeOf(identities: readonly NodeIdentity[], { index, threshold, keys, port }: Sitting): CommitteeConfig {
-  const address = (at: number) => (port ? [`/ip4/127.0.0.1/tcp/${port(at)}`] : [])
-  const peers = identities
-    .map(({ name }, at) => ({ index: at + 1, identity: name, addresses: address(at + 1) }))
-    .filter((peer) => peer.index !== index)
-  return { index, threshold, peers, identityFile: '', listen: address(index), gatewayKeys: [keys.gateway.publicJwk] }
+function committeeOf(identities: readonly NodeIdentity[], { keys, ports, ...own }: Sitting): CommitteeConfig {
+  const address = (at: number) => ports.slice(at - 1, at).map((port) => `/ip4/127.0.0.1/tcp/${port}`)
+  const all = identities.map(({ name }, at) => ({ index: at + 1, identity: name, addresses: address(at + 1) }))
+  const peers = all.filter(({ index }) => index !== own.index)
+  return { ...own, peers, listen: address(own.index), gatewayKeys: [keys.gateway.publicJwk] }
+}
+
+function newKey(file: string): Uint8Array {
+  createKeyFile(file)
+  return readKeyFile(file)
 }
 
 type Configured = {
