@@ -1,3 +1,4 @@
+import type { Multiply } from './curve.ts'
 import { TO_DEVICE, type ToDevice, type ToHost } from './messages.ts'
 import { pack, type Parcel, unpack } from './parcel.ts'
 
@@ -7,6 +8,8 @@ export type Host = {
   readonly random: (count: number) => Uint8Array
   /** takes a message of {@link ToHost}. The bytes are the host's until this returns: it copies them, they may be overwritten then */
   readonly post: (name: string, text: string, bytes: readonly Uint8Array[]) => void
+  /** optional: a library of its system, faster than JavaScript */
+  readonly multiply?: Multiply
 }
 
 /** How the host gives us a message of {@link ToDevice}, never from within `post`. */

@@ -3,6 +3,7 @@ import { createTandemClient } from '../client.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from '../pin.ts'
 import { createBridge, type Deliver, type Host } from './bridge.ts'
 import { answerCalls } from './calls.ts'
+import { backendWith } from './curve.ts'
 import { hostPlatform } from './platform.ts'
 import { hostVault } from './vault.ts'
 
@@ -30,7 +31,7 @@ export function start(host: Host, settings: string): Deliver {
   const { baseUrl, pin, stock } = JSON.parse(settings) as Settings
   const bridge = createBridge(host)
   const platform = hostPlatform(host, bridge)
-  const backend = noble
+  const backend = host.multiply === undefined ? noble : backendWith(host.multiply)
   const client = createTandemClient({
     baseUrl,
     pin,

@@ -46,16 +46,18 @@ public actor TandemClient {
     /// - Parameters:
     ///   - vault: ``EnclaveVault`` in an app
     ///   - token: the user's OIDC token, asked for at every request
+    ///   - curve: a native library's arithmetic; without one JavaScript computes everything
     public init(
         _ configuration: Configuration,
         vault: any Vault,
         token: @escaping @Sendable () async throws -> String,
+        curve: (any CurveBackend)? = nil,
         onProgress: @escaping @Sendable (TandemProgress) -> Void = { _ in }
     ) throws {
         let pin = configuration.pin.map(Settings.PinOrTrust.pin) ?? .trustOnFirstUse
         engine = try Engine(
             settings: Settings(baseUrl: configuration.baseUrl, pin: pin, stock: configuration.stock),
-            lent: Lent(vault: vault, token: token, onProgress: onProgress)
+            lent: Lent(vault: vault, token: token, onProgress: onProgress, curve: curve)
         )
     }
 

@@ -10,6 +10,7 @@ final class Engine: @unchecked Sendable {
     private let queue = DispatchQueue(label: "tandem.engine", qos: .userInitiated)
     private let settings: String
     private let script: URL
+    private let curve: (any CurveBackend)?
     private var host: Host?
     private var context: JSContext?
     private var deliverFunction: JSValue?
@@ -26,6 +27,7 @@ final class Engine: @unchecked Sendable {
             throw TandemError.broken("tandem-device.js is not in the package: see its README")
         }
         self.script = script
+        curve = lent.curve
         self.settings = String(decoding: try JSONEncoder().encode(settings), as: UTF8.self)
         host = Host(lent: lent, queue: queue) { [weak self] name, message in
             self?.deliver(name, message)
@@ -97,9 +99,16 @@ final class Engine: @unchecked Sendable {
             guard let bytes = bytes.uint8Datas else { return }
             self?.received(name, Parcel(text: text, bytes: bytes))
         }
+        let multiply: @convention(block) (JSValue, JSValue) -> JSValue? = { [curve] point, scalar in
+            guard let point = point.uint8Data, let scalar = scalar.uint8Data else { return nil }
+            return curve?.multiply(point, by: scalar).flatMap { JSContext.current()?.uint8Array($0) }
+        }
         let lent = JSValue(newObjectIn: context)
         lent?.setObject(unsafeBitCast(random, to: AnyObject.self), forKeyedSubscript: "random" as NSString)
         lent?.setObject(unsafeBitCast(post, to: AnyObject.self), forKeyedSubscript: "post" as NSString)
+        if curve != nil {
+            lent?.setObject(unsafeBitCast(multiply, to: AnyObject.self), forKeyedSubscript: "multiply" as NSString)
+        }
         return lent
     }
 

@@ -5,6 +5,7 @@ struct Lent: Sendable {
     let vault: any Vault
     let token: @Sendable () async throws -> String
     let onProgress: @Sendable (TandemProgress) -> Void
+    let curve: (any CurveBackend)?
 }
 
 /// What the app answers during one call.
