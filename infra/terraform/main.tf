@@ -103,7 +103,10 @@ module "scheduler" {
   project_id = var.project_id
   region     = var.region
   name       = var.name
+  account    = module.policy.scheduler
   rewrap_job = module.sigpair.rewrap_job
+  jobs       = module.policy.jobs
+  jobs_url   = module.policy.urls.jobs
 }
 
 module "monitoring" {

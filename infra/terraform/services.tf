@@ -1,6 +1,11 @@
 # Accounts are made first, then what they may open, then the services: Terraform orders by value, and no module waits for a
 # whole other one. (So no depends_on here: it would close a circle.)
 
+locals {
+  invokers = { for part, account in module.policy.access.invokers : part => account == null ? "allUsers" : local.callers[account] }
+  callers  = merge(module.duo_node.members, module.functions.members)
+}
+
 module "sigpair" {
   source = "./modules/sigpair"
 
@@ -10,7 +15,8 @@ module "sigpair" {
   names               = module.policy.names.services
   accounts            = { for part in local.sigpair : part => module.policy.names.accounts[part] }
   project_roles       = { for key, row in module.policy.access.project : key => row if contains(local.sigpair, row.part) }
-  invokers            = module.policy.access.invokers
+  invokers            = local.invokers
+  audience            = module.policy.urls["sigpair-internal"]
   services            = { for part in ["sigpair-device", "sigpair-internal"] : part => module.policy.services[part] }
   rewrap              = module.policy.rewrap
   env                 = { for part in local.sigpair : part => module.policy.env[part] }
@@ -31,7 +37,8 @@ module "duo_node" {
   account             = module.policy.names.accounts["duo-node"]
   service_name        = module.policy.names.services["duo-node"]
   project_roles       = { for key, row in module.policy.access.project : key => row if row.part == "duo-node" }
-  invoker             = module.policy.access.invokers["duo-node"]
+  invoker             = local.invokers["duo-node"]
+  audience            = module.policy.urls["duo-node"]
   service             = module.policy.services["duo-node"]
   env                 = module.policy.env["duo-node"]
   image               = module.policy.images.duo-node
@@ -52,7 +59,7 @@ module "functions" {
   names         = module.policy.names.services
   account       = module.policy.names.accounts["functions"]
   project_roles = { for key, row in module.policy.access.project : key => row if row.part == "functions" }
-  invokers      = module.policy.access.invokers
+  invokers      = local.invokers
   functions     = module.policy.functions
   env           = module.policy.env["functions"]
   source_bucket = module.delivery.source_bucket

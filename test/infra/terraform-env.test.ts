@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readDuoNodeConfig } from '../../duo-node/src/config.ts'
 import { readFunctionsConfig } from '../../functions/src/config.ts'
+import { jobName } from '../../functions/src/jobs/jobs.ts'
 import { readSigpairConfig } from '../../sigpair/src/config.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../infra/terraform')
@@ -25,12 +26,16 @@ type Rights = {
   readonly keys: Readonly<Record<string, { readonly key: string; readonly role: string }>>
   readonly secrets: Readonly<Record<string, { readonly secret: string }>>
   readonly project: Readonly<Record<string, { readonly role: string }>>
+  readonly invokers: Readonly<Record<string, string | null>>
 }
 
 const bare = (role: string) => role.replace('roles/', '')
 
 /** What the deployment adds to the environment by itself. */
 const ON_CLOUD_RUN = { K_SERVICE: 'x' }
+
+/** Where Sigpair's variables are written down. */
+const SIGPAIRS_VARIABLES = ['config', 'listeners', 'seal/kms-config'].map((name) => `sigpair/src/${name}.ts`)
 
 withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
   let scratch: string
@@ -86,15 +91,23 @@ withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
     for (const { key, role } of Object.values(given.keys)) expect([key, said(key, bare(role))]).toEqual([key, true])
     for (const { secret } of Object.values(given.secrets))
       expect([secret, said(secret, 'secretAccessor')]).toEqual([secret, true])
+    for (const [part, account] of Object.entries(given.invokers).filter(([, one]) => one !== null))
+      expect([part, said(`tandem-${account}`) && said(`service \`tandem-${part}\``, 'run.invoker')]).toEqual([
+        part,
+        true,
+      ])
     for (const { role } of Object.values(given.project))
       expect([role, said('every service', bare(role))]).toEqual([role, true])
   })
 
   test('has no variable that its service does not read', () => {
     const read = (file: string) => readFileSync(resolve(ROOT, '../..', file), 'utf8')
-    const shared = ['mode', 'store-config'].map((name) => read(`shared/service/src/${name}.ts`)).join('\n')
+    const shared = ['mode', 'store-config', 'service-identity']
+      .map((name) => read(`shared/service/src/${name}.ts`))
+      .join('\n')
     for (const [part, variables] of Object.entries(env)) {
-      const source = shared + read(`${['duo-node', 'functions'].includes(part) ? part : 'sigpair'}/src/config.ts`)
+      const own = ['duo-node', 'functions'].includes(part) ? [`${part}/src/config.ts`] : SIGPAIRS_VARIABLES
+      const source = shared + own.map(read).join('\n')
       const unread = Object.keys(variables).filter((name) => !source.includes(`  ${name}: `))
       expect([part, unread]).toEqual([part, []])
     }
@@ -126,6 +139,19 @@ withTerraform.each(['dev', 'prod'])('the environment of %s', (environment) => {
   test('is one that functions takes in production', () => {
     const config = readFunctionsConfig({ ...env.functions, ...ON_CLOUD_RUN, WEBHOOK_SECRETS: SECRET })
     expect(config).toMatchObject({ store: { kind: 'firestore', databaseId: 'backend' }, host: '0.0.0.0' })
+  })
+
+  test('is one that the function for jobs takes: the scheduler calls, at the address its token is for', () => {
+    const state = `-state=${join(scratch, 'policy.tfstate')}`
+    const output = (name: string) => JSON.parse(terraform('output', '-json', state, name)) as unknown
+    const { jobs } = output('functions') as { readonly jobs: { readonly env: Env } }
+    const { jobs: url } = output('urls') as { readonly jobs: string }
+    const given = { ...env.functions, ...jobs.env, ...ON_CLOUD_RUN, WEBHOOK_SECRETS: SECRET }
+    const { jobsCaller, hosts } = readFunctionsConfig(given)
+    expect(jobsCaller).toMatchObject({ issuer: 'https://accounts.google.com', audience: url })
+    expect(hosts).toContain(new URL(url).hostname)
+    for (const name of Object.keys(output('jobs') as object)) expect(jobName.options).toContain(name)
+    expect(readFunctionsConfig({ ...env.functions, WEBHOOK_SECRETS: SECRET }).jobsCaller).toBeUndefined()
   })
 
   test('lets everybody be asked under the name that others call him by', () => {

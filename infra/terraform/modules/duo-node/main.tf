@@ -18,6 +18,7 @@ resource "google_cloud_run_v2_service" "this" {
   location            = var.region
   ingress             = var.service.ingress
   deletion_protection = var.deletion_protection
+  custom_audiences    = [var.audience]
 
   template {
     service_account                  = google_service_account.this.email

@@ -28,6 +28,11 @@ variable "invoker" {
   type        = string
 }
 
+variable "audience" {
+  description = "modules/policy: urls.duo-node; what ID tokens of callers are for"
+  type        = string
+}
+
 variable "service" {
   description = "modules/policy: services.duo-node"
   type = object({

@@ -32,7 +32,7 @@ resource "google_cloudfunctions2_function" "this" {
     all_traffic_on_latest_revision   = true
     vpc_connector                    = var.connector
     vpc_connector_egress_settings    = "PRIVATE_RANGES_ONLY"
-    environment_variables            = merge(var.env, { FIRESTORE_DATABASE = var.database })
+    environment_variables            = merge(var.env, each.value.env, { FIRESTORE_DATABASE = var.database })
 
     secret_environment_variables {
       key        = "WEBHOOK_SECRETS"

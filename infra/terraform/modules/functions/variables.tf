@@ -44,6 +44,7 @@ variable "functions" {
     timeout_s   = number
     min         = number
     max         = number
+    env         = map(string)
   }))
 }
 

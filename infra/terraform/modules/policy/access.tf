@@ -45,7 +45,15 @@ locals {
     "${row.part}/${row.secret}" => row
   }
 
-  # Each caller proves itself by a signed service token, in the header that Cloud Run's own check would take. So nobody is
-  # asked for a Google identity, and what is internal is kept so by ingress: only our network gets there.
-  invokers = { for part in keys(local.service_names) : part => "allUsers" }
+  # Whom Cloud Run itself lets in; null is everybody. What is internal is so twice: only our network gets there, and only this
+  # one account, which shows an ID token of Google's beside our own signed one (docs/decisions/0022).
+  invokers = {
+    sigpair-device   = null
+    sigpair-internal = "duo-node"
+    duo-node         = "functions"
+    api              = null
+    webhooks         = "duo-node"
+    # It verifies the scheduler's token itself, and Cloud Run takes the signature off a token that it has checked.
+    jobs = null
+  }
 }

@@ -36,6 +36,14 @@ locals {
       filter = "jsonPayload.event=\"verdict-not-recorded\" AND severity>=ERROR"
       text   = "A key may have to be frozen by hand: its verdict could not be written."
     }
+    old-dead-letters = {
+      filter = "jsonPayload.event=\"dead-letters\""
+      text   = "Events still lie in dead-letters of the database backend; the line counts them."
+    }
+    failed-jobs = {
+      filter = "jsonPayload.event=\"job.failed\""
+      text   = "What the scheduler asks for could not be done. It asks again; the line says what and why."
+    }
     not-started = {
       filter = "jsonPayload.event=\"not-started\""
       text   = "An instance does not start; the line says why."

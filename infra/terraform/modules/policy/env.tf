@@ -42,16 +42,18 @@ locals {
       FIRESTORE_DATABASE   = local.databases["backend"].id
       SIGNING_KEY_FILE     = "${local.secret_directory}/signing-key/jwk.json"
       FUNCTIONS_KEYS       = jsonencode(var.functions_keys)
+      SERVICE_IDENTITY     = "google"
       SIGPAIR_INTERNAL_URL = "https://${local.hosts["sigpair-internal"]}"
       WEBHOOK_URL          = "https://${local.hosts["webhooks"]}/webhooks/duo-node"
     })
     functions = merge(local.common, {
       HOST               = "0.0.0.0"
-      HOSTS              = join(",", distinct([local.hosts["api"], local.run_hosts["api"], local.hosts["webhooks"]]))
+      HOSTS              = join(",", distinct([local.hosts["api"], local.run_hosts["api"], local.hosts["webhooks"], local.hosts["jobs"]]))
       ORIGINS            = join(",", var.origins)
       FIRESTORE_DATABASE = local.databases["backend"].id
       SIGNING_KEY_FILE   = "${local.secret_directory}/signing-key/jwk.json"
       SECRETS_KEY_FILE   = "${local.secret_directory}/secrets-key/key.hex"
+      SERVICE_IDENTITY   = "google"
       DUO_NODE_URL       = "https://${local.hosts["duo-node"]}"
       SIGPAIR_URL        = "wss://${local.hosts["sigpair-device"]}"
       # maxAgeSeconds may be absent and must not be null

@@ -8,6 +8,9 @@ locals {
     functions        = "functions"
   }
 
+  # not a deployable: it opens nothing
+  scheduler = "${var.name}-scheduler"
+
   accounts = { for part in keys(local.deployables) : part => "${var.name}-${part}" }
 
   service_names = {
@@ -16,6 +19,7 @@ locals {
     duo-node         = "${var.name}-duo-node"
     api              = "${var.name}-api"
     webhooks         = "${var.name}-webhooks"
+    jobs             = "${var.name}-jobs"
   }
 
   # Known before anything exists, so that services may name each other without a cycle

@@ -11,6 +11,7 @@ output "urls" {
     duo-node         = "https://${local.hosts["duo-node"]}"
     sigpair-internal = "https://${local.hosts["sigpair-internal"]}"
     webhooks         = "https://${local.hosts["webhooks"]}"
+    jobs             = local.jobs_url
   }
 }
 
@@ -42,6 +43,16 @@ output "services" {
 output "functions" {
   description = "Cloud Run functions: size, ingress, time"
   value       = local.functions
+}
+
+output "jobs" {
+  description = "What the scheduler asks for, and when"
+  value       = local.jobs
+}
+
+output "scheduler" {
+  description = "Id of the account that the scheduler runs as"
+  value       = local.scheduler
 }
 
 output "rewrap" {

@@ -51,6 +51,7 @@ locals {
       timeout_s   = 60
       min         = local.prod ? 1 : 0
       max         = local.prod ? 50 : 3
+      env         = {}
     }
     webhooks = {
       # only duo-node calls it
@@ -62,6 +63,19 @@ locals {
       timeout_s   = 60
       min         = 0
       max         = local.prod ? 10 : 2
+      env         = {}
+    }
+    jobs = {
+      # only the scheduler calls it, which counts as internal
+      ingress     = "ALLOW_INTERNAL_ONLY"
+      target      = "jobs"
+      cpu         = "1"
+      memory      = "512Mi"
+      concurrency = 10
+      timeout_s   = 60
+      min         = 0
+      max         = 2
+      env         = { JOBS_CALLER = jsonencode(local.jobs_caller) }
     }
   }
 

@@ -1,6 +1,6 @@
 resource "google_service_account" "this" {
   project      = var.project_id
-  account_id   = "${var.name}-scheduler"
+  account_id   = var.account
   display_name = "Tandem: scheduler"
 }
 
@@ -38,4 +38,32 @@ resource "google_cloud_scheduler_job" "rewrap" {
   }
 
   depends_on = [google_cloud_run_v2_job_iam_member.rewrap]
+}
+
+# Sent at least once: every job may be repeated. The function verifies the token, its audience, and that it is this account's.
+resource "google_cloud_scheduler_job" "jobs" {
+  for_each = var.jobs
+
+  project          = var.project_id
+  region           = var.region
+  name             = "${var.name}-${each.key}"
+  description      = each.value.text
+  schedule         = each.value.schedule
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "30s"
+
+  retry_config {
+    retry_count          = 2
+    min_backoff_duration = "30s"
+  }
+
+  http_target {
+    http_method = "POST"
+    uri         = "${var.jobs_url}/jobs/${each.key}"
+
+    oidc_token {
+      service_account_email = google_service_account.this.email
+      audience              = var.jobs_url
+    }
+  }
 }

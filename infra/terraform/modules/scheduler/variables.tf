@@ -17,3 +17,18 @@ variable "rewrap_job" {
   description = "modules/sigpair: rewrap_job"
   type        = string
 }
+
+variable "account" {
+  description = "modules/policy: scheduler"
+  type        = string
+}
+
+variable "jobs" {
+  description = "modules/policy: jobs"
+  type        = map(object({ schedule = string, text = string }))
+}
+
+variable "jobs_url" {
+  description = "modules/policy: urls.jobs"
+  type        = string
+}

@@ -7,6 +7,7 @@ resource "google_cloud_run_v2_service" "this" {
   location            = var.region
   ingress             = each.value.ingress
   deletion_protection = var.deletion_protection
+  custom_audiences    = each.key == "sigpair-internal" ? [var.audience] : []
 
   template {
     service_account                  = google_service_account.this[each.key].email

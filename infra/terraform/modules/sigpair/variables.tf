@@ -33,6 +33,11 @@ variable "invokers" {
   type        = map(string)
 }
 
+variable "audience" {
+  description = "modules/policy: urls.sigpair-internal; what ID tokens of duo-node are for"
+  type        = string
+}
+
 variable "services" {
   description = "modules/policy: services, of both roles"
   type = map(object({

@@ -103,6 +103,48 @@ run "what_is_internal_stays_internal" {
   }
 }
 
+run "who_calls_what_is_internal_is_one_account" {
+  command = plan
+
+  assert {
+    condition = (
+      output.access.invokers.duo-node == "functions" &&
+      output.access.invokers.sigpair-internal == "duo-node" &&
+      output.access.invokers.webhooks == "duo-node"
+    )
+    error_message = "another account gets past Cloud Run, or everybody does"
+  }
+
+  assert {
+    condition     = [for part, account in output.access.invokers : part if account == null] == ["api", "jobs", "sigpair-device"]
+    error_message = "a service asks nobody for a Google identity that should"
+  }
+
+  assert {
+    condition     = output.env.functions.SERVICE_IDENTITY == "google" && output.env.duo-node.SERVICE_IDENTITY == "google"
+    error_message = "a caller does not say who it is, and nobody lets it in"
+  }
+}
+
+run "jobs_are_the_schedulers" {
+  command = plan
+
+  assert {
+    condition     = output.functions.jobs.ingress == "ALLOW_INTERNAL_ONLY" && jsondecode(output.functions.jobs.env.JOBS_CALLER).email == "tandem-scheduler@tandem-example.iam.gserviceaccount.com"
+    error_message = "somebody else runs jobs"
+  }
+
+  assert {
+    condition     = jsondecode(output.functions.jobs.env.JOBS_CALLER).audience == output.urls.jobs && contains(split(",", output.env.functions.HOSTS), trimprefix(output.urls.jobs, "https://"))
+    error_message = "the scheduler's token is for another address than it calls"
+  }
+
+  assert {
+    condition     = alltrue([for name in ["api", "webhooks"] : !contains(keys(output.functions[name].env), "JOBS_CALLER")])
+    error_message = "jobs run where strangers get to"
+  }
+}
+
 run "nobody_gets_past_the_load_balancer" {
   command = plan
 
