@@ -90,7 +90,7 @@ function newSession(name: string) {
     },
     signature: (_index, mine, { signature }) => {
       try {
-        checkSignature(fast, { digest, publicKey: child } as never, decodeSignature(fromHex(String(signature)))!, 'evm')
+        checkSignature(fast, { digest, publicKey: child }, decodeSignature(fromHex(String(signature)))!, 'evm')
       } catch {
         return problem(500, 'MPC_SIGNING_FAILED')
       }

@@ -41,8 +41,8 @@ export type TestStack<Line extends LineToNode = FlakyNode> = Stack & {
 /** What stands between functions and the EVM node. */
 type LineToNode = { readonly url: string; readonly close: () => Promise<void> }
 
-/** Several of each service, and who watches what passes between them. */
-type HowMany = Pick<StackOptions, 'instances' | 'watch' | 'env'>
+/** Several of each service, and who watches what passes between them; who is in Sigpair's place. */
+type HowMany = Pick<StackOptions, 'instances' | 'watch' | 'env' | 'p2' | 'membersHere'>
 
 export async function startTestStack(storage?: WantedStorage, how?: HowMany): Promise<TestStack> {
   return startStackOver(flakyNode, storage, how)

@@ -3,6 +3,10 @@ import { listen } from '@tandem/service'
 import { createApi } from '../../../functions/src/api.ts'
 import { readFunctionsConfig } from '../../../functions/src/config.ts'
 import { readSigpairConfig } from '../../../sigpair/src/config.ts'
+import { readGatewayConfig } from '../../../sigpair/src/gateway/config.ts'
+import { startGateway } from '../../../sigpair/src/gateway/start.ts'
+import { readMemberConfig } from '../../../sigpair/src/member/config.ts'
+import { startMember } from '../../../sigpair/src/member/start-member.ts'
 import { startSigpair } from '../../../sigpair/src/start.ts'
 import type { ServiceName } from './programs.ts'
 import { seeded } from './seeded.ts'
@@ -37,13 +41,24 @@ const STARTS: Readonly<Record<ServiceName, Start>> = {
 
 /** A service inside this process, with the configuration that a process of its own would have. */
 export function inProcess({ name, env }: ServicePlan, seed: string): Service {
+  return serviceHere(name, async () => STARTS[name]({ ...env, LOG_LEVEL: 'error' }, seed))
+}
+
+/** A member of a committee, or its gateway, inside this process: for tests, which have no time to start four. */
+export function inPlaceHere({ args, env }: ServicePlan): Service {
+  const quiet = { LOG_LEVEL: 'silent', THREADS: '1', ...env }
+  if (args.at(-1) === 'gateway') return serviceHere('gateway', async () => startGateway(readGatewayConfig(quiet)))
+  return serviceHere('member', async () => startMember(readMemberConfig(quiet)))
+}
+
+function serviceHere(name: string, begin: () => Promise<Running>): Service {
   let running: Running | undefined
   const stop = async () => {
     await running?.close()
     running = undefined
   }
   const start = async () => {
-    running = await STARTS[name]({ ...env, LOG_LEVEL: 'error' }, seed)
+    running = await begin()
   }
   return { name, pid: () => process.pid, ended: () => undefined, start, kill: stop, stop }
 }

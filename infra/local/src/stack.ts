@@ -27,6 +27,8 @@ export type StackOptions = {
   readonly storage: WantedStorage
   /** who is in Sigpair's place; Sigpair by default */
   readonly p2?: P2 | undefined
+  /** members and gateway in this process: for tests */
+  readonly membersHere?: true | undefined
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles?: string | undefined
   /** everything in this process, drawing from this; undefined: each service a process of its own */
@@ -162,6 +164,13 @@ async function startServices(
     await service.start()
     return service
   }
+  const runHere = async (plan: ServicePlan) => {
+    const { inPlaceHere } = await import('./in-process.ts')
+    const service = inPlaceHere(plan)
+    started.push(service.stop)
+    await service.start()
+    return service
+  }
   const instances: Service[] = []
   const runScaled = async (plan: ServicePlan, count: number) => {
     const scaled = await scaledOf(plan, { count, watch: options.watch, logFileOf: (name) => join(logs, `${name}.log`) })
@@ -178,7 +187,7 @@ async function startServices(
     const { name } = plan
     const { instances: count, directory } = options
     if (name === 'sigpair' && options.p2 === 'committee') {
-      const committee = await startInSigpairsPlace(plan, { directory, run, tell })
+      const committee = await startInSigpairsPlace(plan, { directory, run: options.membersHere ? runHere : run, tell })
       members.push(...committee.members)
       services.set(name, committee.gateway.service)
       plans[place] = committee.gateway.plan
