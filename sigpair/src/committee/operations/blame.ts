@@ -26,7 +26,8 @@ export type Blamed = {
  * Source: docs/spec/abort.md, section 1; docs/spec/committee.md, section 8.
  */
 export async function blame(node: Node, session: Session, error: unknown, blamed: Blamed): Promise<void> {
-  if (!(error instanceof ProtocolAbort)) return
+  // Who has not spoken yet in a run that is called off has done nothing.
+  if (!(error instanceof ProtocolAbort) || error.code === 'CANCELLED') return
   const { code, round, verdict } = error
   const { places, current, checked } = blamed
   const named = error.culprits.flatMap((place) => places[place - 1] ?? [])
