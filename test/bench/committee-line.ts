@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { NodeProcess } from '../../infra/local/src/committee-stack.ts'
+import type { Peer } from '../../sigpair/src/committee/network.ts'
 
 /** What stands between the nodes of a committee: it counts every byte, and takes its time. */
 export type Line = {
-  /** @returns the port, on loopback, that leads to this one */
-  readonly to: (port: number) => Promise<number>
+  /** A process that finds its peers at the other end. */
+  readonly between: (planned: NodeProcess) => Promise<NodeProcess>
   /** that have passed since it was last asked, in both directions of all connections */
   readonly lap: () => number
   /** From now on what is sent arrives after so many ms. Never less than before: what is under way would be overtaken. */
@@ -12,7 +14,7 @@ export type Line = {
   readonly close: () => Promise<void>
 }
 
-/** A TCP proxy for each node, in this process. */
+/** TCP proxies in this process. */
 export function openLine(): Line {
   const servers: Server[] = []
   const sockets = new Set<Socket>()
@@ -31,16 +33,23 @@ export function openLine(): Line {
       later(() => to.destroySoon())
     })
   }
+  const listen = async (target: number) => {
+    const server = createServer((near) => {
+      const far = connect(target, '127.0.0.1')
+      forward(near, far)
+      forward(far, near)
+    })
+    servers.push(server)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    return (server.address() as AddressInfo).port
+  }
   return {
-    async to(port) {
-      const server = createServer((near) => {
-        const far = connect(port, '127.0.0.1')
-        forward(near, far)
-        forward(far, near)
+    async between({ args, env }) {
+      const peers = (JSON.parse(env['PEERS'] ?? '[]') as Peer[]).map(async (peer) => {
+        const port = await listen(Number(peer.addresses[0]?.split('/').at(-1)))
+        return { ...peer, addresses: [`/ip4/127.0.0.1/tcp/${port}`] }
       })
-      servers.push(server)
-      await once(server.listen(0, '127.0.0.1'), 'listening')
-      return (server.address() as AddressInfo).port
+      return { args, env: { ...env, PEERS: JSON.stringify(await Promise.all(peers)) } }
     },
     lap() {
       const passed = bytes

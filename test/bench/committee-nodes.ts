@@ -37,12 +37,17 @@ export async function allCommitteeRows(): Promise<Row[]> {
   return rows
 }
 
-export async function nodeRows(sharing: Sharing): Promise<Row[]> {
+async function nodeRows(sharing: Sharing): Promise<Row[]> {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-bench-committee-'))
   const line = openLine()
   let committee: LocalCommittee | undefined
   try {
-    committee = await planCommittee({ directory, nodes: sharing.parties, proxy: line.to, env: { LOG_LEVEL: 'warn' } })
+    committee = await planCommittee({
+      directory,
+      nodes: sharing.parties,
+      env: { LOG_LEVEL: 'warn' },
+      adapt: async (_, planned) => line.between(planned),
+    })
     const running = { sharing, nodes: committee.nodes, caller: callerOf(committee), line }
     await startAll(running)
     await warmUp(running)

@@ -17,8 +17,8 @@ import { callAnyNode } from '../../sigpair/src/committee/rpc/rpc-client.ts'
 
 /** The caller of a committee of processes, over JSON-RPC. Each call goes to one node, which coordinates. */
 export type CommitteeCaller = {
-  /** All nodes hold it. */
-  readonly keyGen: (at: LocalNode, threshold: number) => Promise<CommitteeKey>
+  /** All nodes hold it. Without a `keyId`, a new one. */
+  readonly keyGen: (at: LocalNode, threshold: number, keyId?: string) => Promise<CommitteeKey>
   /** @throws {Error} for a signature that one of two verifiers refuses */
   readonly sign: (at: LocalNode, key: CommitteeKey, message: string) => Promise<CommitteeSignature>
   readonly status: (at: LocalNode) => Promise<CommitteeStatus>
@@ -30,9 +30,9 @@ export function callerOf({ nodes, caller }: LocalCommittee): CommitteeCaller {
     return (await callAnyNode([at.apiUrl], { method, params: rpcParams(request) })).result
   }
   return {
-    async keyGen(at, threshold) {
+    async keyGen(at, threshold, keyId = toHex(randomBytes(32))) {
       const members = nodes.map(({ node }) => node)
-      return committeeKey.parse(await ask(at, 'keyGen', { keyId: toHex(randomBytes(32)), members, threshold }))
+      return committeeKey.parse(await ask(at, 'keyGen', { keyId, members, threshold }))
     },
     async sign(at, { keyId, publicKey }, message) {
       const payload = { kind: 'message', message }

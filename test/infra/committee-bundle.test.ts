@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildTarget } from '../../infra/bundle/build.ts'
 import { TARGETS } from '../../infra/bundle/targets.ts'
-import { type LocalCommittee, planCommittee } from '../../infra/local/src/committee-stack.ts'
+import { type LocalCommittee, type NodeProcess, planCommittee } from '../../infra/local/src/committee-stack.ts'
 import { callerOf } from '../helpers/committee-caller.ts'
 
 // Far from this repository, whose node_modules would hide what is missing.
@@ -15,9 +15,11 @@ afterAll(async () => {
 })
 
 test('nodes of a committee run from the bundle, with their database and their network, and sign', async () => {
-  const bundles = join(directory, 'dist')
-  await buildTarget(TARGETS.find(({ name }) => name === 'sigpair')!, bundles)
-  const { nodes } = (committee = await planCommittee({ directory, bundles, nodes: 2 }))
+  const bundle = await buildTarget(TARGETS.find(({ name }) => name === 'sigpair')!, join(directory, 'dist'))
+  const bundled = (_place: number, { args: [, ...rest], env }: NodeProcess) => {
+    return { args: [join(bundle, 'index.js'), ...rest], env }
+  }
+  const { nodes } = (committee = await planCommittee({ directory, nodes: 2, adapt: bundled }))
   await Promise.all(nodes.map((node) => node.start()))
   const caller = callerOf(committee)
   const key = await caller.keyGen(nodes[0]!, 2)

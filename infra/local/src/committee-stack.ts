@@ -1,12 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createKeyFile, readKeyFile } from '../../../sigpair/src/committee/key-file.ts'
 import { type NodeIdentity, nodeIdentity } from '../../../sigpair/src/committee/node-identity.ts'
 import { startKms } from './kms.ts'
 import { portOf, requireFreePort } from './ports.ts'
-import { programOf } from './programs.ts'
 import { type Service, serviceOf, type ServiceSpec } from './service-process.ts'
 
 /** A node of the local committee: a process of its own, which can be killed and started again. */
@@ -32,10 +31,6 @@ export type CommitteeOptions = {
   readonly nodes: number
   /** of the connections between nodes */
   readonly transport?: 'tcp' | 'ws'
-  /** where `npm run bundle` wrote Sigpair; from source without it */
-  readonly bundles?: string
-  /** stands between the nodes: the port where others reach the node that listens on `port`, on loopback too */
-  readonly proxy?: (port: number) => Promise<number>
   /** beside what every node needs */
   readonly env?: Readonly<Record<string, string>>
   /** makes of a node, by its place, another process than planned */
@@ -44,12 +39,14 @@ export type CommitteeOptions = {
 
 export type NodeProcess = Pick<ServiceSpec, 'args' | 'env'>
 
+const MAIN = resolve(import.meta.dirname, '../../../sigpair/src/main.ts')
+
 /** What is written down of one node before anything runs. */
 type Plan = {
   readonly name: string
   readonly identityFile: string
-  /** for the other nodes */
-  readonly port: number
+  /** multiaddr for the other nodes */
+  readonly address: string
   /** port of the callers' API */
   readonly api: number
   readonly node: string
@@ -57,25 +54,15 @@ type Plan = {
 
 /** Keys, ports and a local KMS for a committee on loopback. Start its nodes one by one. */
 export async function planCommittee(options: CommitteeOptions): Promise<LocalCommittee> {
-  const {
-    directory,
-    bundles,
-    transport = 'tcp',
-    proxy = async (port: number) => port,
-    env = {},
-    adapt = asPlanned,
-  } = options
+  const { directory, transport = 'tcp', env = {}, adapt = asPlanned } = options
   const logs = join(directory, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o700 })
   const ports = await freePorts(2 * options.nodes)
-  const multiaddr = (port: number) => `/ip4/127.0.0.1/tcp/${port}${transport === 'ws' ? '/ws' : ''}`
   const plans = Array.from({ length: options.nodes }, (_, i): Plan => {
     const name = `node-${i + 1}`
     const identityFile = join(directory, `${name}.jwk`)
-    return { name, identityFile, port: ports[2 * i]!, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
-  })
-  const peers = plans.map(async ({ node, name, port }) => {
-    return { name: node, label: name, addresses: [multiaddr(await proxy(port))] }
+    const address = `/ip4/127.0.0.1/tcp/${ports[2 * i]}${transport === 'ws' ? '/ws' : ''}`
+    return { name, identityFile, address, api: ports[2 * i + 1]!, node: identityIn(identityFile).name }
   })
   const caller = identityIn(join(directory, 'caller.jwk'))
   const keys = plans.map(({ name }) => kmsKeyOf(name))
@@ -83,17 +70,13 @@ export async function planCommittee(options: CommitteeOptions): Promise<LocalCom
   const common = {
     MODE: 'development',
     METADATA_SERVER_DETECTION: 'none',
-    PEERS: JSON.stringify(await Promise.all(peers)),
+    PEERS: JSON.stringify(plans.map(({ node, name, address }) => ({ name: node, label: name, addresses: [address] }))),
     CALLERS: JSON.stringify([{ publicKey: caller.name, label: 'local' }]),
     KMS_ENDPOINT: `http://127.0.0.1:${kms.port}`,
     ...env,
   }
-  const { args } = programOf('sigpair', bundles)
   const nodes = await Promise.all(
-    plans.map(async (plan, i) => {
-      const of = { args: [...args, '--mode', 'committee'], env: { ...common, LISTEN: multiaddr(plan.port) } }
-      return nodeOf(plan, directory, await adapt(i + 1, processOf(plan, { directory, ...of })))
-    }),
+    plans.map(async (plan, i) => nodeOf(plan, directory, await adapt(i + 1, processOf(plan, directory, common)))),
   )
   const stop = async () => {
     await Promise.all(nodes.map((one) => one.stop()))
@@ -110,14 +93,16 @@ function kmsKeyOf(name: string): string {
 }
 
 function processOf(
-  { name, identityFile, api }: Plan,
-  { directory, args, env }: NodeProcess & { readonly directory: string },
+  { name, identityFile, address, api }: Plan,
+  directory: string,
+  common: Readonly<Record<string, string>>,
 ): NodeProcess {
   return {
-    args,
+    args: [MAIN, '--mode', 'committee'],
     env: {
-      ...env,
+      ...common,
       NODE_IDENTITY_FILE: identityFile,
+      LISTEN: address,
       DATA_DIRECTORY: join(directory, name),
       PORT: String(api),
       KMS_KEY: kmsKeyOf(name),
