@@ -38,15 +38,18 @@ export function healthRoutes(checks: Readonly<Record<string, () => Promise<unkno
 }
 
 /** The names of the checks that fail, or take too long. */
-export async function runChecks(checks: Readonly<Record<string, () => Promise<unknown>>>): Promise<readonly string[]> {
+export async function runChecks(
+  checks: Readonly<Record<string, () => Promise<unknown>>>,
+  limitMs = CHECK_MS,
+): Promise<readonly string[]> {
   const results = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => ((await holds(check)) ? [] : [name])),
+    Object.entries(checks).map(async ([name, check]) => ((await holds(check, limitMs)) ? [] : [name])),
   )
   return results.flat()
 }
 
-async function holds(check: () => Promise<unknown>): Promise<boolean> {
-  const limit = AbortSignal.timeout(CHECK_MS)
+async function holds(check: () => Promise<unknown>, limitMs: number): Promise<boolean> {
+  const limit = AbortSignal.timeout(limitMs)
   const late = new Promise<false>((resolve) => limit.addEventListener('abort', () => resolve(false), { once: true }))
   const checked = Promise.resolve()
     .then(check)

@@ -26,6 +26,9 @@ export type Diagnosable = {
 const MOST = 10_000
 const PAGE = 500
 
+/** A process that has just begun loads its libraries first. */
+const CHECK_MS = 10_000
+
 /**
  * What somebody who helps from outside needs to know of a service, and nothing he must not: versions, settings by an
  * allow-list, health, how many records there are, memory. No id, no address, no text of anybody's.
@@ -53,7 +56,7 @@ async function lookAt(open: Diagnosable['open']): Promise<object> {
   try {
     opened = await open()
     const { databases, checks } = opened
-    const failed = await runChecks(checks)
+    const failed = await runChecks(checks, CHECK_MS)
     const health = Object.keys(checks).map((name) => [name, failed.includes(name) ? 'fails' : 'holds'] as const)
     return { health: Object.fromEntries(health), databases: await Promise.all(databases.map(describe)) }
   } catch (error) {
