@@ -82,7 +82,8 @@ ${Object.entries(PORT_FLAGS)
   --help                  this text
 
 CHAIN_URL=URL uses an EVM development node that runs already instead of starting one; FIRESTORE_EMULATOR_HOST=HOST:PORT an
-emulator of Firestore, with FIRESTORE_PROJECT, which begins with demo-.
+emulator of Firestore, with FIRESTORE_PROJECT, which begins with demo-. OTEL_EXPORTER_OTLP_ENDPOINT=URL sends traces and
+metrics of the services to a collector.
 `
 
 /** @throws {Error} that names the flag, for anything that is not of the documented form */

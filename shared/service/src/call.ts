@@ -1,5 +1,5 @@
 import { isErrorCode, WireError } from '@tandem/wire'
-import { traceparentHeader } from './telemetry/scope.ts'
+import { scopeHeaders } from './telemetry/scope.ts'
 import { span, timed } from './telemetry/telemetry.ts'
 
 /** One call to another of our services. */
@@ -24,7 +24,7 @@ export class NoAnswer extends Error {
 /** A list of a hundred profiles is a tenth of this. */
 const MAX_ANSWER_BYTES = 1024 * 1024
 
-/** One of our services is told which trace its work belongs to. @throws {NoAnswer} */
+/** One of our services is told which request and trace its work belongs to. @throws {NoAnswer} */
 export async function callHttp(call: HttpCall): Promise<HttpAnswer> {
   const attributes = { 'http.request.method': call.method }
   return span({ name: call.method, kind: 'client', attributes }, async ({ set }) => {
@@ -38,7 +38,7 @@ async function send({ url, method, headers, body, timeoutMs }: HttpCall): Promis
   try {
     const response = await fetch(url, {
       method,
-      headers: { ...traceparentHeader(), ...headers },
+      headers: { ...scopeHeaders(), ...headers },
       signal: AbortSignal.timeout(timeoutMs),
       // A redirect would carry our token to wherever it points.
       redirect: 'error',

@@ -22,6 +22,12 @@ export const activeScope = (): Scope => scopes.getStore() ?? {}
 /** `act` in the scope of now, whoever calls it later: for listeners, which run in the scope of what emits. */
 export const inThisScope = <A extends readonly unknown[], R>(act: (...given: A) => R) => AsyncLocalStorage.bind(act)
 
+/** What another of our services is told over HTTP, so that one request can be followed through all of them. */
+export function scopeHeaders(): Readonly<Record<string, string>> {
+  const { requestId } = activeScope()
+  return { ...traceparentHeader(), ...(requestId === undefined ? {} : { 'x-request-id': requestId }) }
+}
+
 /** The header that tells the next service where its work hangs; nothing where there is no trace. */
 export function traceparentHeader(): { readonly traceparent?: string } {
   const { trace } = activeScope()
