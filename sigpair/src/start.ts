@@ -11,6 +11,7 @@ import {
   projectOf,
   trustKeys,
 } from '@tandem/service'
+import { toHex } from '@tandem/wire'
 import { arithmetic } from './compute/arithmetic.ts'
 import { checkpointAll, checkpointEvery } from './audit/audit-checkpoint.ts'
 import type { Config } from './config.ts'
@@ -95,7 +96,9 @@ export async function startSigpair(config: Config, randomness?: Randomness, seat
     const asMember = seat && member && { ...gatewayOf(seat), member, release: pool.releasePart }
     const internal = config.role === 'device' ? undefined : await serveInternal(parts, { ...deps, asMember }, trust)
     if (internal) listeners.push(internal)
-    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, backend })
+    // What a gateway and every device pin of a member.
+    const pinned = member && { member: member.self, publicKey: toHex(own.exchange.publicKey) }
+    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, backend, ...pinned })
     return { url: devices?.url, internalUrl: internal?.url, close }
   } catch (cause) {
     await close()

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import {
   ackMessage,
+  commitStatement,
   decodePresignature,
   encodePresignature,
   encodeSignatureShare,
@@ -8,6 +9,7 @@ import {
   noble,
   onlineShare,
   type PairSetup,
+  provePossession,
 } from '@tandem/ecdsa'
 import { Once, type PartyIndex, partyIndex, sessionId } from '@tandem/rounds'
 import {
@@ -16,10 +18,12 @@ import {
   completeStage,
   keyAt,
   loadForSigning,
+  loadIdentity,
   openCheck,
   pairAt,
   poison,
   readKey,
+  type SigpairIdentity,
   stageKey,
   strike,
 } from '@tandem/sigpair'
@@ -31,7 +35,9 @@ import { deleteKey } from '../../sigpair/src/keys/delete.ts'
 import { succeedPair } from '../../sigpair/src/keys/pair-store.ts'
 import { abortOldStages, COMPLETE_STAGE_MS } from '../../sigpair/src/keys/stage-expire.ts'
 import { beginEpoch } from '../../sigpair/src/keys/stage-begin.ts'
+import { catchUp } from '../../sigpair/src/member/catch-up.ts'
 import { peerPair } from '../../sigpair/src/stores.ts'
+import { fast } from '../helpers/backends.ts'
 import { dealtDeviceKey } from '../helpers/dealt-key.ts'
 import { intentBy } from '../helpers/wallet.ts'
 import { startKms, type TestKms } from '../sigpair/kms.ts'
@@ -42,9 +48,14 @@ import { openWorld, OWNER, type World } from '../sigpair/world.ts'
 let kms: TestKms
 let world: World
 
+let identity: SigpairIdentity
+
 beforeAll(async () => (kms = await startKms()))
 afterAll(async () => kms.stop())
-beforeEach(() => (world = openWorld(kms.client, 'member stores')))
+beforeEach(async () => {
+  world = openWorld(kms.client, 'member stores')
+  identity = await loadIdentity(world.stores)
+})
 afterEach(async () => world.close())
 
 type Person = { readonly identity: Uint8Array; readonly sign: (message: Uint8Array) => Uint8Array }
@@ -56,6 +67,8 @@ type Epoch = {
   readonly pairs: readonly PairSetup[]
   readonly people: readonly Person[]
   readonly acks: readonly Uint8Array[]
+  /** of all parties, which the dealer knows */
+  readonly secrets: readonly Uint8Array[]
 }
 
 function person(): Person {
@@ -67,11 +80,20 @@ function person(): Person {
 const [self, device] = [partyIndex(2), partyIndex(4)]
 
 function dealt(change: Partial<KeyShare> = {}, people = Array.from({ length: 4 }, person)): Epoch {
-  const key = dealtDeviceKey(noble, 2, 3, world.rng)
+  const key = dealtDeviceKey(fast, 2, 3, world.rng)
   const share = { ...key.keys.get(self)!.share, identities: people.map(({ identity }) => identity), ...change }
+  const secrets = key.signers.map((index) => key.keys.get(index)!.share.secret)
   const protocol = share.epoch === 0 ? 'keygen' : 'refresh'
   const acks = people.map((one, at) => one.sign(ackMessage(noble, protocol, share.conf, partyIndex(at + 1))))
-  return { keyId: toHex(share.keyId), stageId: world.rng(32), share, pairs: key.setups.get(self)!, people, acks }
+  return {
+    keyId: toHex(share.keyId),
+    stageId: world.rng(32),
+    share,
+    pairs: key.setups.get(self)!,
+    people,
+    acks,
+    secrets,
+  }
 }
 
 const deviceOf = ({ people }: Epoch) => ({ identity: toHex(people[3]!.identity), exchange: toHex(new Uint8Array(32)) })
@@ -167,6 +189,38 @@ test('a complete stage outlives its day, because the others may have it in force
   expect(await abortOldStages(world.stores)).toBe(0)
   expect((await readKey(world.stores, epoch.keyId))!.key.stage).toBeNull()
   for (const name of Object.values(pairsIn(next))) expect(await pairAtOf(name)).toBeUndefined()
+})
+
+test('L4 a member that was away when the key was committed is shown that it is in force, however long ago', async () => {
+  const epoch = dealt()
+  const { keyId, share, people, stageId } = epoch
+  await begin(epoch)
+  await stage(epoch)
+  const publicShare = share.publicShares[3]!
+  const held = { ...share, self: device, secret: epoch.secrets[3]! }
+  const clientShare = { keyId, publicKey: toHex(share.publicKey), share: toHex(publicShare) }
+  const body = { name: 'late', clientShare: { ...clientShare, proof: toHex(provePossession(noble, held, world.rng)) } }
+  const intent = intentBy(people[3]!, { op: 'keygen', keyId, epoch: 0 }, body, world.clock.now)
+  const statement = commitStatement(noble, { keyId: share.keyId, stageId, epoch: 0, conf: share.conf })
+  const receiptOf = (index: number) => {
+    const signature = toHex(people[index - 1]!.sign(statement))
+    return { index, receipt: { keyId, stageId: toHex(stageId), epoch: 0, conf: toHex(share.conf), signature } }
+  }
+  const shown = async (...indices: number[]) => {
+    const commit = { op: 'keygen' as const, request: { body, intent } }
+    return catchUp(world.stores, { backend: noble, identity }, { keyId, receipts: indices.map(receiptOf), commit })
+  }
+  await expect(shown(1, 3)).rejects.toMatchObject({ code: 'KEY_PENDING' })
+  await completeStage(world.stores, nameOf(epoch), epoch.acks)
+  world.clock.now += 7 * limits.PENDING_MS
+  await expect(shown(1, 2)).rejects.toMatchObject({ code: 'FORBIDDEN', details: 'receipts' })
+  await expect(shown(1, 4)).rejects.toMatchObject({ code: 'FORBIDDEN', details: 'receipts' })
+  const { receipt } = await shown(1, 3)
+  expect(await shown(3, 1)).toEqual({ receipt })
+  const { key, status } = (await readKey(world.stores, keyId))!
+  expect(status).toBe('READY')
+  expect(JSON.parse(key.commitment!)).toMatchObject({ op: 'keygen', request: { body, intent } })
+  for (const name of Object.values(pairsIn(epoch))) expect((await pairAtOf(name))!.expireAt).toBeUndefined()
 })
 
 test('a stage that is not complete goes after a day, and so does a key that nobody committed', async () => {

@@ -21,6 +21,7 @@ import { type Late, readIntent, spendIntent, verifyIntent } from './intent.ts'
 import { raiseUses, succeedPair } from './pair-store.ts'
 import { pairsOf, peersIn } from './peer-pairs.ts'
 import { finishRetirements, noteRetirements } from './retire.ts'
+import { COMPLETE_STAGE_MS } from './stage-expire.ts'
 import { commitReceipt, type ReceiptDeps } from './stage-fate.ts'
 import type { StageName } from './stage-store.ts'
 import type { EpochRecord, KeyRecord } from '../records.ts'
@@ -154,8 +155,14 @@ function judge(record: KeyRecord, { stage, backups, restoreId, late }: Commit, n
   if (record.status !== 'READY' || !record.current) throw new WireError('KEY_PENDING')
   const { opened } = record
   if (opened === null || opened.restoreId !== restoreId) throw new WireError('EPOCH_MISMATCH') // check L9
-  if (!late && now >= opened.at + limits.PENDING_MS) throw new WireError('EPOCH_MISMATCH', 'the stage is too old')
+  if (!late && now >= opened.at + lifeOf(record.stage?.held))
+    throw new WireError('EPOCH_MISMATCH', 'the stage is too old')
   return { committed, staged: true, erase }
+}
+
+/** Of a stage, ms. A member's complete one waits longer: the others may have it in force. */
+function lifeOf(staged: EpochRecord | undefined): number {
+  return staged?.committee ? COMPLETE_STAGE_MS : limits.PENDING_MS
 }
 
 function refusal({ status, begun }: KeyRecord, answer: Fate | NotYet): WireError {
