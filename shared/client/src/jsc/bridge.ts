@@ -1,4 +1,4 @@
-import type { Multiply } from './curve.ts'
+import type { Multiply } from '../host-backend.ts'
 import { TO_DEVICE, type ToDevice, type ToHost } from './messages.ts'
 import { pack, type Parcel, unpack } from './parcel.ts'
 

@@ -3,7 +3,7 @@ import { createTandemClient } from '../client.ts'
 import type { Pin, TRUST_ON_FIRST_USE } from '../pin.ts'
 import { createBridge, type Deliver, type Host } from './bridge.ts'
 import { answerCalls } from './calls.ts'
-import { backendWith } from './curve.ts'
+import { backendWith } from '../host-backend.ts'
 import { hostPlatform } from './platform.ts'
 import { hostVault } from './vault.ts'
 

@@ -1,7 +1,7 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { native } from '@tandem/ec-native'
 import { type Point as NativePoint, noble } from '@tandem/ecdsa'
-import { backendWith } from '../../shared/client/src/jsc/curve.ts'
+import { backendWith } from '../../shared/client/src/host-backend.ts'
 import { generate, open, presignBoth, signOnline } from '../bench/parties.ts'
 import { seeded } from '../helpers/rng.ts'
 
