@@ -79,6 +79,7 @@ type From = readonly [file: string, type: string]
 const MODELS: Readonly<Record<string, readonly From[]>> = {
   Wallet: [['wallet/create-wallet.ts', 'Wallet']],
   Pin: [['pin.ts', 'Pin']],
+  CommitteePin: [['pin.ts', 'CommitteePin']],
   Sent: [['wallet/pay.ts', 'Sent']],
   PaymentRequest: [
     ['wallet/pay.ts', 'PaymentRequest'],

@@ -2,7 +2,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { type Backend, noble, type Point } from '@tandem/ecdsa'
 
 /**
- * What a host may lend besides: scalar·point on secp256k1, in constant time, at once.
+ * What a host with a native library may lend: scalar·point on secp256k1, in constant time, at once.
  *
  * @param point  65 bytes, uncompressed SEC1
  * @param scalar 32 bytes, 1..q−1, a secret
@@ -19,7 +19,10 @@ const outside = (P: CurvePoint) => P as unknown as Point
 
 const G = Curve.BASE.toBytes(false)
 
-/** noble with the host's multiplication by secrets: what key generation spends its time on. Same results. */
+/**
+ * noble with a host's multiplication by secrets, which is what key generation spends its time on; for phones, where JavaScript is
+ * slow. Same results.
+ */
 export function backendWith(multiply: Multiply): Backend {
   const times = (point: Uint8Array, k: bigint): Point => {
     if (k === 0n) return noble.identity

@@ -2,14 +2,38 @@ import Foundation
 
 // What the SDK takes and gives, with the names of its TypeScript types: test/ios/swift-names.test.ts compares the fields.
 
-/// Sigpair's two long-lived public keys, 0x-hex. An app is built with them.
+/// Sigpair's two long-lived public keys, 0x-hex; behind a gateway node 1's, and those of every member. An app is built with them.
 public struct Pin: Encodable, Sendable {
     public let publicKey: String
     public let identity: String
+    /// nil for a pair
+    public let committee: CommitteePin?
 
-    public init(publicKey: String, identity: String) {
+    public init(publicKey: String, identity: String, committee: CommitteePin? = nil) {
         self.publicKey = publicKey
         self.identity = identity
+        self.committee = committee
+    }
+}
+
+/// The members in index order, and how many of them sign with the device.
+public struct CommitteePin: Encodable, Sendable {
+    public let threshold: Int
+    public let nodes: [Node]
+
+    public struct Node: Encodable, Sendable {
+        public let publicKey: String
+        public let identity: String
+
+        public init(publicKey: String, identity: String) {
+            self.publicKey = publicKey
+            self.identity = identity
+        }
+    }
+
+    public init(threshold: Int, nodes: [Node]) {
+        self.threshold = threshold
+        self.nodes = nodes
     }
 }
 
@@ -114,9 +138,11 @@ public struct SigpairBackup: Decodable, Sendable {
     /// 0x-hex; two screens that show the same one mean the same backup
     public let verificationHash: String
     public let encryptionKey: String
+    /// beside a committee: the hash of each member's that is in the bundle, in index order, 0x-hex
+    public let nodes: [String]?
 
     private enum CodingKeys: CodingKey {
-        case epoch, encryptedData, verificationHash, encryptionKey
+        case epoch, encryptedData, verificationHash, encryptionKey, nodes
     }
 
     public init(from decoder: Decoder) throws {
@@ -125,6 +151,7 @@ public struct SigpairBackup: Decodable, Sendable {
         encryptedData = try container.decode(Bytes.self, forKey: .encryptedData).data
         verificationHash = try container.decode(String.self, forKey: .verificationHash)
         encryptionKey = try container.decode(String.self, forKey: .encryptionKey)
+        nodes = try container.decodeIfPresent([String].self, forKey: .nodes)
     }
 }
 
