@@ -84,6 +84,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'GET /internal/audit/proof/:seq': { counts: 'any', own: ['lines', 'head', 'checkpoint'] },
   'GET /internal/events': { counts: 'any', own: ['events', 'next'] },
   'POST /internal/events/acknowledge': { counts: 'any', own: ['acknowledged'] },
+  // what each does now and then, all do when they are told
+  'POST /internal/maintenance/:job': { counts: 'quorum', own: ['status', 'failed'] },
 }
 
 /** What a gateway asks of members by itself, and serves to nobody. Source: docs/spec/gateway.md 4.4 to 4.6. */
