@@ -59,8 +59,8 @@ test('a batch is signed as a whole', async () => {
   expect((await sent.wait()).operations.map(({ status }) => status)).toEqual(['mined', 'mined'])
 })
 
-test.each([1, 3])('while member %i is away the others sign, and it is asked again when it is back', async (index) => {
-  await without(index, async () => {
+test('while the first member is away the others sign, and when it is back any two do', async () => {
+  await without(1, async () => {
     await pay('interactive')
     await owner.device.fillPresignatures(owner.wallet, 2)
     await pay('presignature')
@@ -98,4 +98,4 @@ test('a rotation with backups counts without the member that missed its commit, 
   expect(computeAddress(`0x${Buffer.from(secret).toString('hex')}`)).toBe(wallet.address)
 
   await without(1, async () => expectSigns(device, wallet, 'by the two that are left'))
-})
+}, 120_000)
