@@ -41,6 +41,13 @@ test('a committee takes Sigpair’s place by flag or variable, where its members
   expect(() => parseOptions(['--deterministic'], { P2: 'committee' })).toThrow(/--p2 committee.*deterministic/)
 })
 
+test('two of each service are for a pair, each in processes of its own', () => {
+  expect(parseOptions([], {}).instances).toBeUndefined()
+  expect(parseOptions(['--scale'], {}).instances).toBe(2)
+  for (const other of [['--p2', 'committee'], ['--deterministic']])
+    expect(() => parseOptions(['--scale', ...other], {})).toThrow(/--scale: .*not with/)
+})
+
 test('the help names every flag', () => {
   for (const flag of ['--p2', '--store', '--firestore-port', 'FIRESTORE_EMULATOR_HOST', 'STORE'])
     expect(HELP).toContain(flag)

@@ -20,8 +20,8 @@ export type ScaleWorld = {
 /** Limits of which a test spends all; the others would stand in the way of what pays without pause. */
 const LIMITS = '{"sign":null,"key":null,"2fa":null,"tickets":null}'
 
-export function onFirestore(): WantedStorage {
-  const { FIRESTORE_EMULATOR_HOST: emulatorHost } = process.env
+/** On this emulator, or one that the stack starts. */
+export function onFirestore(emulatorHost = process.env['FIRESTORE_EMULATOR_HOST']): WantedStorage {
   return { engine: 'firestore', projectId: freshProject(), ...(emulatorHost === undefined ? {} : { emulatorHost }) }
 }
 

@@ -28,11 +28,16 @@ export type StartOptions = {
   readonly directory: string
   readonly storage: WantedStorage
   readonly p2: P2
+  /** so many of each service behind balancers; undefined: one, without any */
+  readonly instances: number | undefined
   /** where `npm run bundle` wrote the services; from source without it */
   readonly bundles: string | undefined
   /** everything in one process, and what it draws follows from this; undefined: as it ships */
   readonly seed: string | undefined
 }
+
+/** Of each service, with --scale. */
+const INSTANCES = 2
 
 export const DEFAULT_PORTS: Ports = {
   functions: 3000,
@@ -70,6 +75,8 @@ creates a wallet, pays twice and signs a text, with real protocol runs and mined
                           is started, and forgets everything when it ends
   --p2 KIND               pair (default) or committee; or P2. A committee is three members, any two of which sign with the
                           device, and a gateway in Sigpair's place
+  --scale                 two of each service behind balancers without affinity; after the story each is restarted while four
+                          devices pay. With --store firestore as on Google Cloud
   --deterministic         everything in one process, with the same keys, addresses and signatures on every run: for tests
                           and debuggers. Refused wherever it could touch anything real
   --seed TEXT             with --deterministic: other ones, default "${DEFAULT_SEED}"
@@ -97,6 +104,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
       directory: { type: 'string', default: '' },
       store: { type: 'string' },
       p2: { type: 'string' },
+      scale: { type: 'boolean', default: false },
       bundles: { type: 'string' },
       deterministic: { type: 'boolean', default: false },
       seed: { type: 'string' },
@@ -124,9 +132,12 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): S
     throw new Error('--p2 committee: its members are processes; not with --deterministic')
   if (p2 === 'committee' && storage.engine !== 'sqlite')
     throw new Error('--p2 committee: each member has files of its own; not with --store firestore')
+  if (values.scale && (p2 === 'committee' || seed !== undefined))
+    throw new Error('--scale: two of each service of a pair; not with --p2 committee or --deterministic')
   return {
     once,
     help,
+    instances: values.scale ? INSTANCES : undefined,
     host,
     directory,
     ports,

@@ -6,6 +6,7 @@ import { HELP, parseOptions, type StartOptions } from './options.ts'
 import { type Stack, startStack } from './stack.ts'
 import { seeded } from './seeded.ts'
 import { tellStory } from './story.ts'
+import { tellScale } from './story-scale.ts'
 import { createTeller, millis, type Teller } from './tell.ts'
 
 /** `npm start`: everything on this machine, the story, then whatever the user wants to try. */
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
     tell.chapter('Starting Tandem on this machine')
     stack = await startStack({ ...options, directory, ...(chainUrl === undefined ? {} : { chainUrl }) }, tell)
     await tellStory(stack, tell, options.seed === undefined ? undefined : seeded(`${options.seed}/device`))
+    if (options.instances !== undefined) await tellScale(stack, tell)
     tell.say(`\nAll of it in ${millis(performance.now() - begun)}.`)
     told = true
     if (!options.once) await stayUp(stack, tell)
