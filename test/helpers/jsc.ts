@@ -57,6 +57,20 @@ export class JscError extends Error {
   }
 }
 
+/**
+ * As an app does it: an engine without JIT on a busy machine may miss the twelve seconds of a round, as a phone may, and the same
+ * call then succeeds later.
+ */
+export async function repeated<T>(act: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!(error instanceof JscError) || !error.error.retryable || attempt === 3) throw error
+    }
+  }
+}
+
 type Line = { readonly name: string; readonly text: string; readonly bytes: readonly string[] }
 type Handlers = { readonly [Name in keyof ToHost]: (message: ToHost[Name]) => void }
 type Say = <Name extends keyof ToDevice>(name: Name, message: ToDevice[Name]) => void
