@@ -80,8 +80,7 @@ const members = z
 const schema = z.object({
   ...listenVariables,
   MEMBERS: envJson(members).meta({
-    description:
-      'all members in the order of their indices, a JSON list; identity and publicKey as each logs them at its start',
+    description: 'all members in the order of their indices, a JSON list; each logs its publicKey when it starts',
     example:
       '[{"url":"wss://node-1.example","internalUrl":"https://node-1.internal","identity":"0x…","publicKey":"0x…"}]',
   }),
