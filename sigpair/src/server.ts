@@ -103,8 +103,7 @@ export async function listenForSockets<Socket extends Closing>(
 ): Promise<DeviceServer> {
   const { bounds, rules, drain, host } = options
   const guests = new Set<Guest>()
-  /** guests of each address */
-  const own = new Map<string, number>()
+  const own = tally()
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -114,12 +113,7 @@ export async function listenForSockets<Socket extends Closing>(
   })
   const crowded = (address: string): ErrorCode | undefined => {
     if (drain.draining() || guests.size >= bounds.sockets) return 'UNAVAILABLE'
-    return (own.get(address) ?? 0) >= bounds.perAddress ? 'RATE_LIMITED' : undefined
-  }
-  const count = (address: string, by: 1 | -1) => {
-    const now = (own.get(address) ?? 0) + by
-    if (now > 0) own.set(address, now)
-    else own.delete(address)
+    return own.of(address) >= bounds.perAddress ? 'RATE_LIMITED' : undefined
   }
 
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -134,10 +128,10 @@ export async function listenForSockets<Socket extends Closing>(
         drain.track(options.serve(socket, { operation: verdict.operation, address, started })),
       )
       guests.add(guest)
-      count(address, 1)
+      own.count(address, 1)
       void gone(guest).then(() => {
         guests.delete(guest)
-        count(address, -1)
+        own.count(address, -1)
       })
     })
   }
@@ -158,6 +152,20 @@ export async function listenForSockets<Socket extends Closing>(
     await http.close()
   }
   return { url: `ws://${host}:${http.port}`, close }
+}
+
+/** How many guests each address has. */
+function tally() {
+  const counts = new Map<string, number>()
+  const of = (address: string) => counts.get(address) ?? 0
+  return {
+    of,
+    count: (address: string, by: 1 | -1) => {
+      const now = of(address) + by
+      if (now > 0) counts.set(address, now)
+      else counts.delete(address)
+    },
+  }
 }
 
 function welcome(
