@@ -1,5 +1,6 @@
 import type { KeyShare, Sharing } from '@tandem/ecdsa'
 import { type PartyIndex, partyIndex } from '@tandem/rounds'
+import { TandemError } from './errors.ts'
 import type { PinnedKeys } from './pin.ts'
 
 /** Party indices of a pair, fixed for every key of one. A device beside n members is party n + 1, and the members are 1..n. */
@@ -42,6 +43,24 @@ export function receiptsNeeded({ committee }: PinnedKeys): { readonly adopt: num
   if (committee === undefined) return { adopt: 1, drop: 1 }
   const { threshold, nodes } = committee
   return { adopt: threshold, drop: nodes.length - threshold + 1 }
+}
+
+/**
+ * That a key is held with whom this app has pinned, and no other way: an app that was built for a pair has nothing to say to a
+ * committee.
+ *
+ * @throws {TandemError} `PIN_MISMATCH`
+ */
+export function requireTheirs(keys: PinnedKeys, share: KeyShare): void {
+  const { threshold, parties, withDevice } = sharingOf(keys)
+  const alike = share.threshold === threshold && share.parties === parties && share.withDevice === withDevice
+  const same = membersOf(keys).every(({ index, identity }) => isSame(share.identities[index - 1], identity))
+  const advice = 'This wallet is held with others than this server has; nothing was sent.'
+  if (!alike || (keys.committee !== undefined && !same)) throw new TandemError('PIN_MISMATCH', advice)
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && a.length === b.length && a.every((byte, at) => byte === b[at])
 }
 
 /** The other parties of a key, in index order. */

@@ -32,10 +32,23 @@ export function checkReceipt(
   stage: DeviceEpoch,
   receipt: CommitReceipt,
 ): void {
+  requireCommitted(keys, committedStatement(backend, stage), receipt)
+}
+
+/** What a commit receipt for this stage signs, from our own record. */
+export function committedStatement(backend: Backend, stage: DeviceEpoch): Uint8Array {
   const share = decodeShare(backend, stage.share)
   share.secret.fill(0)
-  const statement = commitStatement(backend, { ...share, stageId: fromHex(stage.stageId) })
-  const genuine = ed25519.verify(fromHex(receipt.signature), statement, keys.identity, { zip215: false })
+  return commitStatement(backend, { ...share, stageId: fromHex(stage.stageId) })
+}
+
+/** @param statement of {@link committedStatement} */
+export function requireCommitted(
+  { identity }: Pick<Member, 'identity'>,
+  statement: Uint8Array,
+  { signature }: CommitReceipt,
+): void {
+  const genuine = ed25519.verify(fromHex(signature), statement, identity, { zip215: false })
   if (!genuine) throw unsigned() // check L9
 }
 
@@ -57,7 +70,8 @@ export function checkReceipts(
   { receipt, nodes }: Committed,
 ): void {
   if (keys.committee === undefined) return checkReceipt(backend, keys, stage, receipt)
-  const good = vouching(keys, nodes, (member, entry) => checkReceipt(backend, member, stage, entry.receipt))
+  const statement = committedStatement(backend, stage)
+  const good = vouching(keys, nodes, (member, entry) => requireCommitted(member, statement, entry.receipt))
   if (good.length < receiptsNeeded(keys).adopt) throw tooFew() // check L9
 }
 

@@ -5,7 +5,7 @@ import { TandemError } from '../errors.ts'
 import { receiptsNeeded } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
 import { type DeviceEpoch, loadWallet, type WalletRecord } from '../vault/wallet-record.ts'
-import { checkReceipt, checkReceipts } from './commit.ts'
+import { checkReceipts, committedStatement, requireCommitted } from './commit.ts'
 import { repeatCommit } from './epoch-commit.ts'
 import { checkAbortReceipt, isInForce } from './receipts.ts'
 import { heldShare, stagedShare } from './signing-key.ts'
@@ -49,8 +49,9 @@ function fateOf({ backend }: Device, keys: PinnedKeys, stage: DeviceEpoch, { nod
   const needed = receiptsNeeded(keys)
   const share = stagedShare(backend, stage)
   share.secret.fill(0)
+  const statement = committedStatement(backend, stage)
   const committed = vouching(keys, nodes, (member, { committed: receipt }) =>
-    checkReceipt(backend, member, stage, given(receipt)),
+    requireCommitted(member, statement, given(receipt)),
   )
   const aborted = vouching(keys, nodes, (member, { aborted: receipt }) =>
     checkAbortReceipt(backend, member, { share, stageId: stage.stageId }, given(receipt)),

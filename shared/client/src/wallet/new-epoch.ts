@@ -6,6 +6,7 @@ import { type CommitPlan, sendCommit, signCommit } from './epoch-commit.ts'
 import { type Refreshed, refreshOnDevice, type SigpairBackup } from '../dialogue/dialogue-refresh.ts'
 import { type Device, startDialogue } from '../device.ts'
 import { TandemError } from '../errors.ts'
+import { requireTheirs } from '../members.ts'
 import { checkRotations } from './receipts.ts'
 import { reconcile } from './reconcile.ts'
 import { heldShare } from './signing-key.ts'
@@ -108,6 +109,7 @@ async function stageAndCommit(
 async function stageEpoch(device: Device, record: WalletRecord, { ask, hello, opened }: Renewal): Promise<Refreshed> {
   const { platform, backend, vault, onProgress } = device
   const share = heldShare(backend, record)
+  requireTheirs(await device.sigpairKeys(), share)
   const { legs } = await startDialogue(device, ask, hello(share))
   try {
     return await refreshOnDevice(legs, {

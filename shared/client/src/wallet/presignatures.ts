@@ -3,6 +3,7 @@ import type { JournalEntry, PartyIndex } from '@tandem/rounds'
 import { limits, toHex } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
 import { presignOnDevice } from '../dialogue/dialogue-presign.ts'
+import { requireTheirs } from '../members.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
 import { chooseQuorum, withQuorum } from './quorum.ts'
 import { settleStage } from './reconcile.ts'
@@ -40,6 +41,7 @@ async function presignOnce(device: Device, stock: Stock<Presignature>, keyId: st
     const record = await loadWallet(vault, keyId)
     const share = currentShare(backend, record)
     share.secret.fill(0)
+    requireTheirs(await device.sigpairKeys(), share)
     const sigids = Array.from({ length: count }, () => toHex(platform.random(32)))
     const hello = { op: 'presign' as const, count, sigids, inventory: stock.ids(keyId) }
     const choose = (reached: readonly number[]) => chooseQuorum(device, record, share, reached)

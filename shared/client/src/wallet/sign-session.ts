@@ -4,6 +4,7 @@ import { fromHex, toBase64url, toHex, type TwoFactorCode } from '@tandem/wire'
 import { type Device, startDialogue } from '../device.ts'
 import { signOnDevice } from '../dialogue/dialogue-sign.ts'
 import { TandemError } from '../errors.ts'
+import { requireTheirs } from '../members.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
 import { chooseQuorum, withQuorum } from './quorum.ts'
 import { currentShare, signersOf, signingKey } from './signing-key.ts'
@@ -99,6 +100,7 @@ export async function signInteractively(device: Device, keyId: string, approved:
       const record = await loadWallet(vault, keyId)
       const share = currentShare(backend, record)
       share.secret.fill(0)
+      requireTheirs(await device.sigpairKeys(), share)
       const hello = { op: 'sign' as const, sigid: toHex(platform.random(32)), rhoD: toHex(platform.random(32)) }
       const choose = (reached: readonly number[]) => chooseQuorum(device, record, share, reached)
       return { legs: (await startDialogue(device, ask, hello, choose)).legs, hello }
