@@ -5,11 +5,16 @@ import { type Envelope, openEnvelope, sealEnvelope } from '../envelope.ts'
 import type { NodeName } from '../network.ts'
 import type { NodeIdentity } from '../node-identity.ts'
 import { broadcastSequence, heardBroadcasts } from '../sequence.ts'
+import { allowances, openAllowance } from './allowance.ts'
 import type { CommitteeNode } from './node.ts'
 import type { Pinned } from './pinned.ts'
 
 type PubSub = CommitteeNode['services']['pubsub']
 type Message = Parameters<Parameters<PubSub['topicValidators']['set']>[1]>[1]
+
+/** In bytes, of which the shortest broadcast costs as much as {@link LEAST}: fifty signatures a second are a peer's due. */
+const ALLOWANCE = { perSecond: 1 * 1024 * 1024, most: 8 * 1024 * 1024 }
+const LEAST = 4_096
 
 export type Gossip = { readonly publish: (payload: Uint8Array) => Promise<void>; readonly stop: () => void }
 
@@ -29,11 +34,19 @@ export function joinTopic(
   const place = new Uint8Array(createHash('sha256').update(topic).digest())
   const next = broadcastSequence(now)
   const heard = heardBroadcasts(now)
+  const allowanceOf = allowances(() => openAllowance(ALLOWANCE))
   const opened = new WeakMap<Message, Envelope>()
 
+  /** Beyond it nothing of a peer is looked at, nor passed on: what matters is said again. */
+  const affords = (author: NodeName, { length }: Uint8Array) => {
+    const cost = Math.max(length, LEAST)
+    const allowance = allowanceOf(author)
+    return allowance.has(cost) && allowance.spend(cost) === 0
+  }
   const judge = (_propagator: unknown, message: Message): Verdict => {
     try {
       const author = message.type === 'signed' ? pinned.nameOf(message.from) : undefined
+      if (author !== undefined && !affords(author, message.data)) return Verdict.Ignore
       const from = (name: NodeName) => name === author
       const envelope = openEnvelope(message.data, { kind: 'broadcast', to: undefined, place, from })
       if (!heard.isNews(envelope.from, envelope.sequence)) return Verdict.Ignore

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '@tandem/service'
 import { ENVELOPE_BYTES, EnvelopeRefused, openEnvelope } from '../envelope.ts'
 import { MAX_MESSAGE_BYTES, type NodeName } from '../network.ts'
+import { allowances, openAllowance } from './allowance.ts'
 import { encodeFrame, frameReader } from './frames.ts'
 import type { CommitteeNode, Stream } from './node.ts'
 import type { Pinned } from './pinned.ts'
@@ -13,6 +14,9 @@ export const PLACE_BYTES = 32
 
 /** One, and its successor when the peer has come back before we noticed that it was gone. */
 const STREAMS_PER_CONNECTION = 4
+
+/** In bytes. Fifty keys at once are a tenth of the most; a peer that floods costs a tenth of a core. */
+const ALLOWANCE = { perSecond: 8 * 1024 * 1024, most: 32 * 1024 * 1024 }
 
 /**
  * Takes streams of pinned peers, one of each at a time: a newer one ends the older.
@@ -30,6 +34,7 @@ export async function acceptStreams(
 ): Promise<void> {
   const { self, pinned, log, hear } = options
   const streams = new Map<NodeName, Stream>()
+  const allowanceOf = allowances(() => openAllowance(ALLOWANCE))
   const accept = (stream: Stream, { remotePeer }: { readonly remotePeer: { toString(): string } }) => {
     const from = pinned.nameOf(remotePeer)
     if (from === undefined) return stream.abort(new Error('not pinned'))
@@ -41,13 +46,27 @@ export async function acceptStreams(
     const open = reader({ self, from }, (payload) => {
       if (streams.get(from) === stream) hear(from, payload)
     })
-    listen(stream, open.push, (cause) => {
+    const push = (chunk: Uint8Array) => {
+      open.push(chunk)
+      const ms = allowanceOf(from).spend(chunk.length)
+      if (ms > 0) rest(stream, ms)
+    }
+    listen(stream, push, (cause) => {
       log.warn({ event: 'stream-refused', peer: from, cause })
       stream.abort(new Error('refused'))
     })
     stream.send(encodeFrame(open.place))
   }
   await node.handle(PROTOCOL, accept, { maxInboundStreams: STREAMS_PER_CONNECTION })
+}
+
+/** Nothing is read: the peer's own buffer fills, and nobody else's stream waits. */
+function rest(stream: Stream, ms: number): void {
+  stream.pause()
+  const timer = setTimeout(() => {
+    if (stream.status === 'open') stream.resume()
+  }, ms)
+  timer.unref()
 }
 
 function reader(
