@@ -18,6 +18,7 @@ import {
 import { blame } from './blame.ts'
 import { attemptOf, readKey, requireCurrent } from './keys.ts'
 import type { Ready } from './messages.ts'
+import { HEARSAY, type Misgivings, preferred, RunFailed, suspect } from './misgivings.ts'
 import type { Node } from './node.ts'
 import type { Part } from './participate.ts'
 import { chooseQuorum } from './quorum.ts'
@@ -86,29 +87,6 @@ export function committeeDigest(payload: SignPayload): Uint8Array {
 /** Runs until somebody who spoilt one is not in the next; each is bounded, and there are few. */
 const MAX_RUNS = 4
 
-/** What one node says of others, or of the moment; everything else it says of itself. */
-const HEARSAY = new Set([
-  'SILENT_PEER',
-  'MALFORMED',
-  'CANCELLED',
-  'MISMATCH',
-  'ECHO_MISMATCH',
-  'UNATTRIBUTED',
-  'EPOCH_MISMATCH',
-  'REQUEST_IN_PROGRESS',
-])
-
-/** One of those who signed has spoilt the run, and nobody knows who. */
-const DOUBTFUL = new Set(['MISMATCH', 'ECHO_MISMATCH', 'UNATTRIBUTED'])
-
-/** Of nodes that were in runs of this command that failed. */
-type Misgivings = {
-  /** who was silent, or could not be understood, or said that it would not */
-  readonly avoided: Set<NodeName>
-  /** in how many spoilt runs each was */
-  readonly doubted: Map<NodeName, number>
-}
-
 export async function keySign(node: Node, request: Request): Promise<CommitteeSignature> {
   const { keyId } = request.params
   const misgivings: Misgivings = { avoided: new Set(), doubted: new Map() }
@@ -119,36 +97,13 @@ export async function keySign(node: Node, request: Request): Promise<CommitteeSi
     } catch (error) {
       if (!(error instanceof RunFailed)) throw error
       const { failure, from } = error
-      suspect(node, misgivings, error)
+      suspect(misgivings, error, node.self)
       const hopeless = failure.code === 'PROTOCOL_ABORTED' || (from === node.self && !HEARSAY.has(failure.code))
       if (run >= MAX_RUNS || hopeless) throw errorOf(failure)
       const { avoided, doubted } = misgivings
       const because = { code: failure.code, avoided: [...avoided], doubted: [...doubted.keys()] }
       node.log.info({ event: 'committee.again', keyId, run, ...because })
     }
-  }
-}
-
-function suspect({ self }: Node, { avoided, doubted }: Misgivings, { failure, from, signers }: RunFailed): void {
-  const named = HEARSAY.has(failure.code) ? failure.silent : [from]
-  for (const name of named) if (name !== self) avoided.add(name)
-  if (!DOUBTFUL.has(failure.code)) return
-  for (const name of signers) if (name !== self) doubted.set(name, (doubted.get(name) ?? 0) + 1)
-}
-
-type Failure = Parameters<typeof errorOf>[0]
-
-class RunFailed extends Error {
-  override readonly name = 'RunFailed'
-  readonly failure: Failure
-  readonly from: NodeName
-  readonly signers: readonly NodeName[]
-
-  constructor(failure: Failure, from: NodeName, signers: readonly NodeName[]) {
-    super(failure.code)
-    this.failure = failure
-    this.from = from
-    this.signers = signers
   }
 }
 
@@ -189,27 +144,14 @@ function decide(
   const ssid = ready.get(node.self)?.ssid
   if (!ssid) return undefined
   const agreeing = new Map([...ready].filter(([, one]) => one.ssid === ssid))
-  const preferred = preferredOf(agreeing, request, misgivings, hour)
+  const best = preferred(agreeing, misgivings, { wanted: request.params.signers, hour })
   const choose = (among: ReadonlyMap<NodeName, Ready>) => chooseQuorum(members, threshold, among, node.self)
   // Who was silent once is asked again before nobody signs.
-  const signers = choose(preferred) ?? (hour === 'last' ? choose(agreeing) : undefined)
+  const signers = choose(best) ?? (hour === 'last' ? choose(agreeing) : undefined)
   if (signers) return { kind: 'plan', plan: { participants: signers, attempt: 0, ssid } }
   if (agreeing.size < ready.size && hour !== 'last') return catchUp(node, request.params.keyId)
   if (hour === 'last') throw tooFew(answers, members)
   return undefined
-}
-
-/** At first those only of whom we think well, and whom the caller would like; then all that can be heard, the best first. */
-function preferredOf(
-  ready: ReadonlyMap<NodeName, Ready>,
-  { params: { signers: wanted } }: Request,
-  { avoided, doubted }: Misgivings,
-  hour: Hour,
-): ReadonlyMap<NodeName, Ready> {
-  const doubts = (name: NodeName) => doubted.get(name) ?? 0
-  const heard = [...ready].filter(([name]) => !avoided.has(name))
-  if (hour !== 'early') return new Map(heard.toSorted(([a], [b]) => doubts(a) - doubts(b)))
-  return new Map(heard.filter(([name]) => doubts(name) === 0 && (wanted?.includes(name) ?? true)))
 }
 
 /** Why there is no quorum: what most say, if anybody says something. */
