@@ -17,8 +17,6 @@ import { LIES, lying } from '../lying-network.ts'
  * A node as it ships, but for what it sends: `CHEAT` names a lie of {@link LIES}, told to the node `VICTIM` if there is one,
  * or something of {@link CRIMES}. Without it the node is honest.
  */
-const SESSIONS = 400
-
 const { CHEAT: cheat = '', VICTIM: victim } = process.env
 
 const CRIMES: Readonly<Record<string, (deps: CommitteeDeps) => void | Promise<void>>> = {
@@ -68,33 +66,35 @@ async function floodStream(network: Network, to: string): Promise<void> {
   }
 }
 
-/** Brings every command it hears again, in hundreds of sessions of its own, each with all the rounds that are kept unasked. */
+/** More than a node has open of one peer, and in the first of them more rounds than it keeps of one. */
+const SESSIONS = 600
+const STUFFED = 40
+
+/** Brings every command that it hears in hundreds of sessions of its own, and rounds that nobody has asked for. */
 function openSessions(network: Network): void {
-  const body = new Uint8Array(65_000)
+  const brought = new Set<string>()
   network.onBroadcast((_from, payload) => {
-    const note = JSON.parse(Buffer.from(payload).toString()) as { type: string; sessionId?: string; request?: unknown }
-    if (note.request === undefined || note.sessionId === undefined) return
-    void (async () => {
-      for (let i = 0; i < SESSIONS; i++) {
-        const session = toHex(randomBytes(32))
-        await network.broadcast(utf8(JSON.stringify({ ...note, sessionId: session }))).catch(() => undefined)
-        const message = {
-          protocol: 'sign',
-          round: 1,
-          from: 1,
-          to: 2,
-          sid: sessionId(randomBytes(32)),
-          epoch: 0,
-          body,
-        } as Message
-        const round = encodeRound(session, { message, signature: new Uint8Array(64) })
-        for (const { name } of network.peers) {
-          for (let n = 0; n < 16; n++) await network.send(name, round).catch(() => undefined)
-        }
-        await sleep(1)
-      }
-    })()
+    const note = JSON.parse(Buffer.from(payload).toString()) as Command
+    if (note.sessionId === undefined || note.request === undefined || brought.has(note.request.requestId)) return
+    brought.add(note.request.requestId)
+    void bring(network, note)
   })
+}
+
+type Command = { readonly sessionId?: string; readonly request?: { readonly requestId: string } }
+
+async function bring(network: Network, command: Command): Promise<void> {
+  const header = { protocol: 'sign', round: 1, from: 1, to: 2, sid: sessionId(randomBytes(32)), epoch: 0 } as const
+  const message = { ...header, body: new Uint8Array(65_000) } as Message
+  for (let i = 0; i < SESSIONS; i++) {
+    const session = toHex(randomBytes(32))
+    await network.broadcast(utf8(JSON.stringify({ ...command, sessionId: session }))).catch(() => undefined)
+    const round = encodeRound(session, { message, signature: new Uint8Array(64) })
+    for (const { name } of i < STUFFED ? network.peers : []) {
+      for (let n = 0; n < 16; n++) await network.send(name, round).catch(() => undefined)
+    }
+    await sleep(1)
+  }
 }
 
 const lie = LIES[cheat as keyof typeof LIES] as (typeof LIES)[keyof typeof LIES] | undefined
