@@ -1,7 +1,7 @@
 import { TRUST_ON_FIRST_USE, memoryVault } from '@tandem/client'
 import { createRecoveryKit, openCommitteeBackups } from '@tandem/client/backup'
-import { combineShares, decodeShare, type Presignature } from '@tandem/ecdsa'
-import { type BackupResponse, type StageResponse, toHex } from '@tandem/wire'
+import { combineShares, decodeShare, decodeSignature, derive, type Presignature } from '@tandem/ecdsa'
+import { type BackupResponse, fromHex, type MemberCompletion, type StageResponse, toHex } from '@tandem/wire'
 import { WebSocket } from 'ws'
 import type { Api } from '../../shared/client/src/api.ts'
 import { createDevice, type Device } from '../../shared/client/src/device.ts'
@@ -10,6 +10,7 @@ import { backUp } from '../../shared/client/src/wallet/back-up.ts'
 import { createWallet, type Wallet } from '../../shared/client/src/wallet/create-wallet.ts'
 import { fillPresignatures } from '../../shared/client/src/wallet/presignatures.ts'
 import { reconcile } from '../../shared/client/src/wallet/reconcile.ts'
+import { signSession } from '../../shared/client/src/wallet/sign-session.ts'
 import { rotateKey } from '../../shared/client/src/wallet/rotate.ts'
 import { createStock } from '../../shared/client/src/wallet/stock.ts'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
@@ -17,7 +18,10 @@ import { fast } from '../helpers/backends.ts'
 import { paperGateway, type PaperLeg } from '../helpers/paper-gateway.ts'
 import { seeded } from '../helpers/rng.ts'
 import { OWNER } from '../helpers/sigpair.ts'
+import { refusals } from '../helpers/verifiers.ts'
 import { newKeyId } from '../helpers/wallet.ts'
+import { addUp, complete, prepare, type PreparedSession } from '../member/calls.ts'
+import type { Wallet as BareWallet } from '../member/device.ts'
 import { type Members, startMembers, type TestMember } from '../member/members.ts'
 
 // The SDK beside three members that run, with databases and threads of their own; only gateway and backend are of paper.
@@ -27,6 +31,7 @@ let device: Device
 let wallet: Wallet
 const stock = createStock<Presignature>(() => 0)
 const deaf = new Set<number>()
+let session: PreparedSession | undefined
 
 beforeAll(async () => {
   members = await startMembers()
@@ -83,7 +88,10 @@ function backend(): Partial<Api> {
     ticket: async ({ operation: op, keyId = newKeyId() }) => {
       const { identity, exchange } = await device.identity()
       const cnf = { identity: toHex(identity), exchange: toHex(exchange) }
-      const ticket = await members.ticket({ sub: OWNER, op, keyId, epoch, cnf })
+      const named = session && { ...session, digest: toHex(session.digest), path: [...session.path] }
+      const about =
+        op === 'sign' && named ? { sessionId: named.sessionId, digest: named.digest, path: named.path } : undefined
+      const ticket = await members.ticket({ sub: OWNER, op, keyId, epoch, cnf, ...(about && { session: about }) })
       return {
         ticket,
         keyId,
@@ -124,6 +132,32 @@ test('makes a key, and presignatures with any two of them', async () => {
   expect(await fillPresignatures(device, stock, wallet.keyId, 3)).toBe(3)
   expect(stock.take(wallet.keyId, ({ signers }) => (signers[0] === 2 ? 0 : undefined))?.signers).toEqual([2, 3, 4])
 }, 60_000)
+
+test('pays with presignatures, and in a dialogue when there are none', async () => {
+  device.standing.answered([1])
+  stock.keep(wallet.keyId, ({ signers }) => signers[0] === 1)
+  const { keyId } = wallet
+  const share = decodeShare(fast, (await recordOf()).current!.share)
+  const hows: string[] = []
+  for (const _ of [1, 2, 3]) {
+    session = await prepare(members, { keyId } as BareWallet)
+    const { publicKey } = derive(fast, share, session.path)
+    const signature = await signSession(device, stock, keyId, session, async (own) => completed(session!, own, hows))
+    expect(refusals(decodeSignature(signature)!, { text: '', digest: session.digest }, publicKey)).toEqual(['openssl'])
+  }
+  expect(hows).toEqual(['presignature', 'presignature', 'dialogue'])
+}, 60_000)
+
+/** r ‖ s ‖ recovery id, as a gateway ends a session. */
+async function completed(prepared: PreparedSession, own: string | undefined, hows: string[]): Promise<Uint8Array> {
+  hows.push(own === undefined ? 'dialogue' : 'presignature')
+  const answers = await Promise.all(
+    members.all.map(async (member) => ({ index: member.index, ...(await complete(members, member, prepared, own)) })),
+  )
+  const said = answers.map(({ index, body }) => ({ index, completion: body as MemberCompletion }))
+  const stored = said.flatMap(({ completion }) => completion.signature ?? [])
+  return own === undefined ? fromHex(stored[0]!) : addUp(prepared, own, said)
+}
 
 test('rotates it, with a backup of every member’s new share', async () => {
   const kit = createRecoveryKit(seeded('kit of members'))
