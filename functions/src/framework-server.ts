@@ -9,7 +9,17 @@ const MAX_CONNECTIONS = 2_000
 /** Cloud Run ends a process ten seconds after SIGTERM. */
 const DRAIN_MS = 8_000
 
+/** For what must still leave when nothing runs any more, such as the last spans. */
+const LAST_MS = 1_000
+
 let bounded = false
+
+let lastAct: () => Promise<void> = async () => undefined
+
+/** Is done when the process was told to end and everything is answered; it has a second for that. */
+export function beforeEnd(act: () => Promise<void>): void {
+  lastAct = act
+}
 
 /**
  * Bounds the server that the Functions Framework makes once it has loaded our entry. It has no setting for the address
@@ -50,11 +60,17 @@ function letGo(server: Server): RequestListener {
 function finishOnTermination(server: Server): void {
   const finish = () => {
     if (!server.listening) process.exit(1)
-    server.close(() => process.exit(0))
+    server.close(() => void end())
     server.closeIdleConnections()
     setTimeout(() => server.closeAllConnections(), DRAIN_MS)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, finish)
+}
+
+async function end(): Promise<void> {
+  setTimeout(() => process.exit(0), LAST_MS)
+  await lastAct().catch(() => undefined)
+  process.exit(0)
 }
 
 /** Without a content type none of the framework's parsers reads the body; ours takes JSON and nothing else anyway. */

@@ -2,13 +2,14 @@ import { http } from '@google-cloud/functions-framework'
 import { readTelemetryConfig, startTelemetry } from '@tandem/service'
 import { createApi, createWebhooks, logOf } from './api.ts'
 import { readFunctionsConfig } from './config.ts'
-import { boundServers } from './framework-server.ts'
+import { beforeEnd, boundServers } from './framework-server.ts'
 import { createJobs } from './jobs/serve.ts'
 
 const config = readFunctionsConfig()
 
-// Before anything is put together. The framework ends the process by itself, and what was not sent by then is lost.
-await startTelemetry('functions', readTelemetryConfig(), logOf(config))
+// Before anything is put together
+const telemetry = await startTelemetry('functions', readTelemetryConfig(), logOf(config))
+beforeEnd(telemetry.close)
 
 // The framework makes its server after it has loaded this file.
 boundServers(config.host)
