@@ -1,6 +1,7 @@
 import type { PartyIndex } from '@tandem/rounds'
 import type { Stores } from '../../stores.ts'
 import type { NodeName } from '../network.ts'
+import type { Breathe } from './breath.ts'
 import type { Calls } from './coordinate.ts'
 import type { CommitteeDeps } from './deps.ts'
 import type { Fault } from './faults.ts'
@@ -12,6 +13,8 @@ export type Node = CommitteeDeps & {
   readonly self: NodeName
   readonly post: Post
   readonly sessions: Sessions
+  /** between two slices of arithmetic, of all sessions */
+  readonly breathe: Breathe
   /** what this node coordinates */
   readonly calls: Calls
   /** the last ones, for `status` */

@@ -2,6 +2,7 @@ import { callerRequest, type CallerRequest, type CommitteeKey, WireError } from 
 import type { Committee } from '../committee.ts'
 import type { NodeName } from '../network.ts'
 import { verifyCallerRequest } from '../request.ts'
+import { openBreath } from './breath.ts'
 import { hearAnswer } from './coordinate.ts'
 import type { CommitteeDeps } from './deps.ts'
 import { hearEvidence } from './evidence.ts'
@@ -78,6 +79,7 @@ function createNode(deps: CommitteeDeps): Node {
     self: network.self,
     post: openPost(network, (from, note) => answer(node, from, note)),
     sessions: openSessions(now),
+    breathe: openBreath(),
     calls: new Map(),
     faults: [],
     stores: { parties: store, presignatures: store, sealer, now },

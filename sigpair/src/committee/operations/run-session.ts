@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Sharing } from '@tandem/ecdsa'
 import { type Channel, type JournalEntry, type Protocol, ProtocolAbort, run } from '@tandem/rounds'
 import { openCheck, passCheck } from '../../keys/pair-store.ts'
@@ -38,7 +37,7 @@ export async function runIn<T>(node: Node, session: Session, protocol: Protocol<
   return run(protocol, {
     channel: channelOf(node, session, of),
     record,
-    breathe: () => setImmediate(),
+    breathe: node.breathe,
     after,
     roundMs: node.timing.roundMs,
     signal: session.cancel.signal,

@@ -5,6 +5,7 @@ import {
   encodePair,
   encodeShare,
   type KeyShare,
+  type OpenPair,
   openPair,
   type PairSetup,
   presign,
@@ -105,7 +106,11 @@ async function rehearse(
   members: readonly NodeName[],
 ): Promise<void> {
   const { backend } = node.arithmetic
-  const pairs = new Map(setups.map((setup) => [setup.peer, openPair(backend, setup)]))
+  const pairs = new Map<PartyIndex, OpenPair>()
+  for (const setup of setups) {
+    pairs.set(setup.peer, openPair(backend, setup))
+    await node.breathe()
+  }
   const quorums = rehearsalQuorums(share).filter((signers) => signers.includes(share.self))
   for (const signers of quorums) {
     const sigid = sessionId(sha256(Uint8Array.of(...share.ssid, ...signers)))
@@ -148,7 +153,7 @@ export async function openSigningKey(
   seals.end()
   try {
     if (share.status === 'rejected') throw share.reason
-    return { share: share.value, pairs: openPairs(node, share.value, setups) }
+    return { share: share.value, pairs: await openPairs(node, share.value, setups) }
   } catch (cause) {
     if (share.status === 'fulfilled') erase(share.value.secret)
     throw cause
@@ -168,18 +173,19 @@ async function activePairs(node: Node, keyId: string, record: ShareRecord, signe
   })
 }
 
-function openPairs(
-  { arithmetic: { backend } }: Node,
+async function openPairs(
+  { arithmetic: { backend }, breathe }: Node,
   share: KeyShare,
   setups: readonly PromiseSettledResult<Uint8Array>[],
-) {
-  return new Map(
-    setups.map((setup) => {
-      if (setup.status === 'rejected') throw setup.reason
-      const pair = openPair(backend, decodePair(backend, share, setup.value))
-      return [pair.peer, pair]
-    }),
-  )
+): Promise<ReadonlyMap<PartyIndex, OpenPair>> {
+  const pairs = new Map<PartyIndex, OpenPair>()
+  for (const setup of setups) {
+    if (setup.status === 'rejected') throw setup.reason
+    const pair = openPair(backend, decodePair(backend, share, setup.value))
+    pairs.set(pair.peer, pair)
+    await breathe()
+  }
+  return pairs
 }
 
 /** The share, and the pairs as they were expanded. */
