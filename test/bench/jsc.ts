@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Wallet } from '@tandem/client'
 import { type TOTP, URI } from 'otpauth'
 import { buildDevice, DEVICE_FILE } from '../../infra/bundle/device.ts'
-import { JSC, type JscDevice, startJsc } from '../helpers/jsc.ts'
+import { JSC, type JscDevice, repeated, startJsc } from '../helpers/jsc.ts'
 import { startTestStack, type TestStack } from '../helpers/stack.ts'
 import { median, progress, type Row } from './measure.ts'
 
@@ -48,11 +48,12 @@ async function rowsOf(stack: TestStack, bundle: string, user: string, jit: boole
 }
 
 async function timesOf(device: JscDevice): Promise<[name: string, ms: number][]> {
-  const timed = async (act: () => Promise<unknown>): Promise<number> => {
-    const before = device.cpuMs()
-    await act()
-    return device.cpuMs() - before
-  }
+  const timed = async (act: () => Promise<unknown>): Promise<number> =>
+    repeated(async () => {
+      const before = device.cpuMs()
+      await act()
+      return device.cpuMs() - before
+    })
   const each = async (act: () => Promise<unknown>): Promise<number> => {
     const times: number[] = []
     for (let i = 0; i < REPEATS; i++) times.push(await timed(act))
@@ -67,8 +68,8 @@ async function timesOf(device: JscDevice): Promise<[name: string, ms: number][]>
   const interactive = await each(async () => device.call('signMessage', { wallet, message: 'in a dialogue' }))
   const presign = await timed(async () => device.call('fillPresignatures', { wallet, target: PRESIGNATURES }))
   const online = await each(async () => device.call('signMessage', { wallet, message: 'from stock' }))
-  const options = { backups: 'waived', twoFactorCode: codes.pop() }
-  const refresh = await timed(async () => device.call('rotateKey', { wallet, options }))
+  const options = () => ({ backups: 'waived', twoFactorCode: codes.pop() })
+  const refresh = await timed(async () => device.call('rotateKey', { wallet, options: options() }))
   return [
     ['keygen', keygen],
     ['presign', presign / PRESIGNATURES],

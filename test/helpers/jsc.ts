@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TandemOptions } from '@tandem/client'
@@ -81,6 +82,7 @@ export function startJsc(options: JscOptions): JscDevice {
     env: { ...process.env, JSC_useJIT: jit ? '1' : '0' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+  hurry(child.pid)
   const write = (name: string, text: string, bytes: readonly Uint8Array[] = []) => {
     const line = { name, text, bytes: bytes.map((b) => Buffer.from(b).toString('base64')) }
     if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`)
@@ -198,6 +200,15 @@ function cpuMsOf(pid: number | undefined): number {
     return (Number(fields[11]) + Number(fields[12])) * 10
   } catch {
     return Number.NaN
+  }
+}
+
+/** Before other processes, where the system lets us: a round has its twelve seconds however busy the machine is with other tests. */
+function hurry(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_HIGH)
+  } catch {
+    // not root: as fast as it comes
   }
 }
 
