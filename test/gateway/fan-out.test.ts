@@ -77,6 +77,23 @@ test('a member that hangs holds nothing up, unless every member’s word is want
   expect(backup.body['nodes']).toEqual([1, 2, 3].map((index) => ({ index, epoch: 1, verificationHash: keyOf(index) })))
 })
 
+test('a member that has hung once is waited for by nobody until it is heard again', async () => {
+  await gateway.close()
+  gateway = await startTestGateway(members, { deadlines: { callMs: CALL_MS, patienceMs: 20_000 } })
+  answering((index) => (index === 2 ? undefined : ok({ backupId: 'bak', epoch: 1, verificationHash: keyOf(index) })))
+  const indices = async () => {
+    const { body } = await call('POST', `/internal/keys/${KEY}/backup`, '{}')
+    return (body['nodes'] as { index: number }[]).map(({ index }) => index)
+  }
+  expect(await indices()).toEqual([1, 3])
+  const begun = members[1]!.calls.length
+  expect(await indices()).toEqual([1, 3])
+  expect(members[1]!.calls).toHaveLength(begun + 1)
+  answering((index) => ok({ backupId: 'bak', epoch: 1, verificationHash: keyOf(index) }))
+  // it is asked all the same, and so heard
+  while ((await indices()).length < 3);
+})
+
 test.each([
   ['is cut', 'cut'],
   ['says something that is none of ours', { status: 502, body: { oops: true } }],

@@ -1,7 +1,12 @@
 import type { MemberCall, Word } from './member-call.ts'
 
-/** One member, and how to ask it. Never rejects. */
-export type Ask = (call: MemberCall) => Promise<Word>
+/** One member, and how to ask it. */
+export type Member = {
+  /** never rejects */
+  readonly ask: (call: MemberCall) => Promise<Word>
+  /** it had nothing to say to the last call that it should have answered by now */
+  readonly isSilent: () => boolean
+}
 
 /** When the others are not waited for. */
 export type Until = {
@@ -9,6 +14,8 @@ export type Until = {
   readonly enough: (words: readonly Word[]) => boolean
   /** from then on the others have this long */
   readonly patienceMs: number
+  /** whether those are waited for, too, that are silent */
+  readonly silentToo: boolean
 }
 
 /**
@@ -17,20 +24,27 @@ export type Until = {
  *
  * @returns what was heard, in the order of indices
  */
-export async function askAll(members: readonly Ask[], call: MemberCall, until: Until): Promise<readonly Word[]> {
+export async function askAll(members: readonly Member[], call: MemberCall, until: Until): Promise<readonly Word[]> {
+  const { enough, patienceMs, silentToo } = until
   const heard: Word[] = []
+  const awaited = new Set(members)
+  const isWanted = ({ isSilent }: Member) => silentToo || !isSilent()
   await new Promise<void>((resolve) => {
-    if (members.length === 0) return resolve()
     let late: NodeJS.Timeout | undefined
-    const hear = (word: Word) => {
-      heard.push(word)
-      if (heard.length === members.length) {
+    const judge = () => {
+      const decided = awaited.size === 0 || enough(inOrder(heard))
+      if (decided && ![...awaited].some(isWanted)) {
         clearTimeout(late)
-        return resolve()
-      }
-      if (late === undefined && until.enough(inOrder(heard))) late = setTimeout(resolve, until.patienceMs)
+        resolve()
+      } else if (decided) late ??= setTimeout(resolve, patienceMs)
     }
-    for (const ask of members) void ask(call).then(hear)
+    const hear = (member: Member, word: Word) => {
+      heard.push(word)
+      awaited.delete(member)
+      judge()
+    }
+    judge()
+    for (const member of members) void member.ask(call).then((word) => hear(member, word))
   })
   return inOrder(heard)
 }

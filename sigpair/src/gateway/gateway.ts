@@ -2,7 +2,7 @@ import type { Backend } from '@tandem/ecdsa'
 import type { Log, SigningKey } from '@tandem/service'
 import type { CommitteeKeys } from '@tandem/wire'
 import { agreeing, needed, type Sizes } from './agree.ts'
-import { type Ask, askAll } from './ask-all.ts'
+import { askAll, type Member } from './ask-all.ts'
 import { type Done, type MemberCall, ownCall, type Word } from './member-call.ts'
 import type { Rule } from './rules.ts'
 
@@ -10,7 +10,7 @@ import type { Rule } from './rules.ts'
 export type Gateway = {
   readonly sizes: Sizes
   /** in the order of their indices */
-  readonly members: readonly Ask[]
+  readonly members: readonly Member[]
   /** what a device pins */
   readonly committee: CommitteeKeys
   /** signs calls of our own */
@@ -31,27 +31,21 @@ export async function ask(
   rule: Rule,
   enough: (words: readonly Word[]) => boolean = (words) => counts(gateway, words, rule),
 ): Promise<readonly Word[]> {
-  const words = await askMost(gateway, call, enough)
+  const { waits } = rule
+  const patienceMs = waits === 'for all' ? NO_HURRY_MS : gateway.patienceMs
+  const words = await askAll(gateway.members, call, { enough, patienceMs, silentToo: waits === 'for silent, too' })
   const most = new Set(agreeing(words, rule).map(({ index }) => index))
-  if (most.size > 0)
-    noteOdd(
-      gateway,
-      call,
-      words.filter(({ index }) => !most.has(index)),
-    )
+  const isOrdinary = (word: Word) => word.said === 'refused' && rule.ordinary?.includes(word.error.code) === true
+  const odd = words.filter((word) => !most.has(word.index) && !isOrdinary(word))
+  if (most.size > 0) noteOdd(gateway, call, odd)
   return words
 }
 
-async function askMost(
-  { members, patienceMs }: Gateway,
-  call: MemberCall,
-  enough: (words: readonly Word[]) => boolean,
-) {
-  return askAll(members, call, { enough, patienceMs })
-}
+/** Longer than any call may take. */
+const NO_HURRY_MS = 60_000
 
 function counts({ sizes }: Gateway, words: readonly Word[], rule: Rule): boolean {
-  return rule.waits === undefined && agreeing(words, rule).length >= needed(rule.counts, sizes)
+  return agreeing(words, rule).length >= needed(rule.counts, sizes)
 }
 
 /** A call of the gateway's own. */
@@ -71,7 +65,7 @@ export async function askOwn(
 ): Promise<readonly Word[]> {
   const call = await ownCall(gateway.key, method, path, body)
   const members = to.flatMap((index) => gateway.members[index - 1] ?? [])
-  const words = await askMost({ ...gateway, members }, call, enough)
+  const words = await askAll(members, call, { enough, patienceMs: gateway.patienceMs, silentToo: false })
   noteOdd(
     gateway,
     call,

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '@tandem/wire'
+
 /**
  * When a call counts. `change`: fewer than t members are left that have not done it. `quorum`: t have. `any`: one has.
  * Source: docs/spec/gateway.md 4.2, 4.8.
@@ -7,8 +9,11 @@ export type Counting = 'change' | 'quorum' | 'any'
 /** How the members' answers to one kind of call become one. */
 export type Rule = {
   readonly counts: Counting
-  /** the word of every member is wanted, so all are waited for; else the last for a moment only */
-  readonly waits?: 'for all'
+  /**
+   * `for all`: the word of every member is wanted. `for silent, too`: as many as there are are wanted, so even who was silent
+   * before gets a moment. Otherwise only who was not.
+   */
+  readonly waits?: 'for all' | 'for silent, too'
   /** fields that each member has of its own; the answer has those of the lowest that agrees. All others are the same. */
   readonly own?: readonly string[]
   /** fields that come as `nodes`, too: one entry for every member that did it */
@@ -16,6 +21,8 @@ export type Rule = {
   /** times by each member's clock: the answer has the latest, or the earliest */
   readonly latest?: readonly string[]
   readonly earliest?: readonly string[]
+  /** a refusal that says nothing about a member: it was simply not among those who have what is asked for */
+  readonly ordinary?: readonly ErrorCode[]
   /** what becomes of the answers before there is one; without it they are merged */
   readonly then?: 'identify' | 'settle' | 'settle-batch' | 'combine' | 'combine-batch'
 }
@@ -67,15 +74,30 @@ export const RULES: Readonly<Record<string, Rule>> = {
   [`PUT ${KEY}/policy`]: { counts: 'change', own: ['version', 'inForce', 'pending'] },
   [`GET ${KEY}/policy`]: { counts: 'quorum', own: ['version', 'pending'] },
 
-  'POST /internal/sessions': { counts: 'quorum', own: ['rhoS'], earliest: ['expiresAt'], then: 'settle' },
+  // prepared again, a session needs the same parts, or ρ_S would be another than some have fixed
+  'POST /internal/sessions': {
+    counts: 'quorum',
+    waits: 'for silent, too',
+    own: ['rhoS'],
+    earliest: ['expiresAt'],
+    then: 'settle',
+  },
   'POST /internal/sessions/:sessionId/complete': {
     counts: 'quorum',
     own: ['released', 'signature'],
+    // after a dialogue without it
+    ordinary: ['VALIDATION_FAILED'],
     then: 'combine',
   },
   'POST /internal/sessions/:sessionId/prove': { counts: 'quorum' },
   'POST /internal/sessions/:sessionId/cancel': { counts: 'change' },
-  'POST /internal/batches': { counts: 'quorum', own: ['sessions'], earliest: ['expiresAt'], then: 'settle-batch' },
+  'POST /internal/batches': {
+    counts: 'quorum',
+    waits: 'for silent, too',
+    own: ['sessions'],
+    earliest: ['expiresAt'],
+    then: 'settle-batch',
+  },
   'POST /internal/batches/:batchId/complete': { counts: 'quorum', own: ['sessions'], then: 'combine-batch' },
   'POST /internal/batches/:batchId/cancel': { counts: 'change' },
 

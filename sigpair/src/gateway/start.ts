@@ -14,10 +14,10 @@ import { arithmetic } from '../compute/arithmetic.ts'
 import { listenForSockets } from '../server.ts'
 import type { Sigpair } from '../start.ts'
 import { COMMITTEE, dialMember } from './channel-ws.ts'
-import type { Ask } from './ask-all.ts'
+import type { Member } from './ask-all.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Gateway } from './gateway.ts'
-import { askMember, type Word } from './member-call.ts'
+import { askMember } from './member-call.ts'
 import { reachOf } from './reach.ts'
 import { relay } from './relay.ts'
 import { gatewayRoutes } from './routes.ts'
@@ -61,9 +61,8 @@ async function openGateway({ config, log, drain }: Parts): Promise<Gateway> {
   const { callMs: timeoutMs, patienceMs } = deadlines
   return {
     sizes: { threshold, members: members.length },
-    members: members.map(({ internalUrl: url }, at): Ask => {
-      const note = noteSilence(log, at + 1)
-      return async (call) => note(await drain.track(askMember({ index: at + 1, url, timeoutMs }, call)))
+    members: members.map(({ internalUrl: url }, at) => {
+      return attended(log, at + 1, async (call) => drain.track(askMember({ index: at + 1, url, timeoutMs }, call)))
     }),
     committee: { threshold, nodes: members.map(({ publicKey, identity }) => ({ publicKey, identity })) },
     key: await loadOrCreateSigningKey(signingKeyFile, keysAreMounted),
@@ -73,15 +72,18 @@ async function openGateway({ config, log, drain }: Parts): Promise<Gateway> {
   }
 }
 
-/** Once when a member falls silent, and once when it is heard again. */
-function noteSilence(log: Log, index: number): (word: Word) => Word {
+/** Notes once that a member falls silent, and once that it is heard again. */
+function attended(log: Log, index: number, ask: Member['ask']): Member {
   let silent = false
-  return (word) => {
-    const now = word.said === 'nothing'
-    if (word.said === 'nothing' && !silent) log.warn({ event: 'member-silent', index, cause: word.cause })
-    if (!now && silent) log.info({ event: 'member-heard', index })
-    silent = now
-    return word
+  return {
+    isSilent: () => silent,
+    ask: async (call) => {
+      const word = await ask(call)
+      if (word.said === 'nothing' && !silent) log.warn({ event: 'member-silent', index, cause: word.cause })
+      if (word.said !== 'nothing' && silent) log.info({ event: 'member-heard', index })
+      silent = word.said === 'nothing'
+      return word
+    },
   }
 }
 
