@@ -64,7 +64,8 @@ export async function scaledOf(plan: ServicePlan, { count, watch, logFileOf }: S
     ended: () => instances[0]?.ended(),
     instances,
     start: async () => {
-      await Promise.all(instances.map(async ({ start }) => start()))
+      // one after the other: together they starve the emulator, and each other
+      for (const instance of instances) await instance.start()
       balancers = await Promise.all(
         parts.map(async ({ front: { host, port }, ports, services }) =>
           startBalancer({
