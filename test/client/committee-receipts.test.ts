@@ -1,3 +1,4 @@
+import { TandemError } from '@tandem/client'
 import { encodePair, encodeShare, type KeyShare, type PairSetup, type Presignature } from '@tandem/ecdsa'
 import { partyIndex } from '@tandem/rounds'
 import { type CommitReceipt, type StageResponse, toHex } from '@tandem/wire'
@@ -146,6 +147,14 @@ test('a stage whose commit was never signed is given up', async () => {
   expect([calls, held.stage]).toEqual([['ask', 'abort'], null])
   const unheard = await after({ asked: said(staged(1), staged(2)), abortion: said(aborted(1)) })
   expect([unheard.failure, unheard.held]).toEqual([mismatch, record])
+})
+
+test('a stage that too few are there to give up stays open, and does not keep the others from signing', async () => {
+  const { device, stock, calls } = await after({ asked: said(), abortion: said() })
+  const away = async () => Promise.reject(new TandemError('UNAVAILABLE', 'too few'))
+  Object.assign(device.api, { stage: async () => said(staged(1), staged(2)), abortStage: away })
+  await expect(reconcile(device, stock, record.keyId)).resolves.toBeUndefined()
+  expect([calls, await loadWallet(device.vault, record.keyId)]).toEqual([['ask'], record])
 })
 
 test('once its commit was signed no abort is asked for: the commit is repeated, with the same intent while that holds', async () => {

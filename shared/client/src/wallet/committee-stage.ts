@@ -7,6 +7,7 @@ import type { PinnedKeys } from '../pin.ts'
 import { type DeviceEpoch, loadWallet, type WalletRecord } from '../vault/wallet-record.ts'
 import { checkReceipts, committedStatement, requireCommitted } from './commit.ts'
 import { repeatCommit } from './epoch-commit.ts'
+import { isAway } from './quorum.ts'
 import { checkAbortReceipt, isInForce } from './receipts.ts'
 import { heldShare, stagedShare } from './signing-key.ts'
 import { vouching } from './vouching.ts'
@@ -40,8 +41,16 @@ export async function settleWithMembers(
   if (fate !== undefined) return { fate, answer }
   if (record.commit !== undefined) return { fate: await commitAgain(device, keys, open, twoFactorCode), answer }
   if (!answer.nodes?.some((node) => node.fate === 'staged')) return { fate, answer }
-  const given = await device.api.abortStage(name)
+  const given = await device.api.abortStage(name).catch(orElse(answer))
   return { fate: fateOf(device, keys, stage, given), answer: given }
+}
+
+/** Too few have given it up; it stays open, and those that are there may sign meanwhile. */
+function orElse<T>(before: T): (error: unknown) => T {
+  return (error) => {
+    if (!isAway(error)) throw error
+    return before
+  }
 }
 
 /** Receipts of as many as sign put it in force; it is over when too few are left that could. */

@@ -21,6 +21,11 @@ const MAX_QUORUMS = 4
 /** What members say that others would say, too. */
 const FINAL: readonly TandemError['code'][] = ['SESSION_CONSUMED', 'KEY_DELETED', 'POLICY_DENIED']
 
+/** Too few members answered the backend in time; nobody says who. */
+export function isAway(error: unknown): boolean {
+  return error instanceof TandemError && (error.code === 'UNAVAILABLE' || error.code === 'DUO_NODE_UNAVAILABLE')
+}
+
 /**
  * As many members as sign, of those that are there and whose pair with this device is sound; first who did not fail last.
  *

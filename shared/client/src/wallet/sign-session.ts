@@ -6,7 +6,7 @@ import { signOnDevice } from '../dialogue/dialogue-sign.ts'
 import { TandemError } from '../errors.ts'
 import { requireTheirs } from '../members.ts'
 import { poison, recordCheck } from '../vault/journal.ts'
-import { chooseQuorum, withQuorum } from './quorum.ts'
+import { chooseQuorum, isAway, withQuorum } from './quorum.ts'
 import { currentShare, signersOf, signingKey } from './signing-key.ts'
 import type { Stock } from './stock.ts'
 import { loadWallet } from '../vault/wallet-record.ts'
@@ -58,11 +58,6 @@ function isSpent(error: unknown): boolean {
 function unlessSigned(error: unknown): void {
   const signed = error instanceof TandemError && error.code === 'SESSION_CONSUMED' && error.members !== undefined
   if (!signed) throw error
-}
-
-/** Somebody of the quorum did not answer in time; nobody says who. */
-export function isAway(error: unknown): boolean {
-  return error instanceof TandemError && (error.code === 'UNAVAILABLE' || error.code === 'DUO_NODE_UNAVAILABLE')
 }
 
 export function isCommittee({ signers }: Pick<Presignature, 'signers'>): boolean {
