@@ -29,6 +29,14 @@ test('a device and Sigpair generate a key, prove it, and leave it PENDING and co
   expect(await pairOf({ keyId, ssid: share.ssid })).toMatchObject({ opened: 1, passed: 1, stock: [] })
 })
 
+test('a pair is no member of a committee, and says so to a device that believes it is', async () => {
+  const asking = { device: createDevice(rng), keyId: newKeyId() }
+  const committee = { session: toHex(rng(32)), stageId: toHex(rng(32)) }
+  const refused = dial(sigpair, asking, { op: 'keygen', committee })
+  await expect(refused).rejects.toMatchObject({ reason: 'VALIDATION_FAILED' })
+  expect(await readKey(sigpair.stores, asking.keyId)).toBeUndefined()
+})
+
 test('a generated key presigns after its commit', async () => {
   const wallet = await generateWallet(sigpair)
   const { talk, sigids } = await dialPresign(sigpair, wallet, 2)
