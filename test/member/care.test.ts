@@ -124,7 +124,7 @@ test('a batch is signed operation by operation, by whoever made each presignatur
   })
 })
 
-test('L12 a new device takes the place of a lost one, over the backups it verified, each member minding its own', async () => {
+test('a new device takes the place of a lost one, over the backups it verified, each member minding its own', async () => {
   const { keyId, share } = wallet
   const device = createDevice(rng)
   const both = Uint8Array.of(...device.identity, ...device.exchange.publicKey)

@@ -158,7 +158,7 @@ describe('a new epoch', () => {
     }
   })
 
-  test('L4 is shown to a member that was away by t receipts of exactly its stage and the word of the device', async () => {
+  test('is shown to a member that was away by t receipts of exactly its stage and the word of the device', async () => {
     const away = members.at(3)
     const path = `/internal/keys/${wallet.keyId}`
     const epoch = async () => (await readKey(away.stores, wallet.keyId))!.key.current!.epoch
