@@ -1,6 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { noticesOf } from '../release/client.ts'
+import { readLock } from '../release/lock.ts'
 import { ROOT } from './targets.ts'
 
 /** What a host loads, inside the folder. */
@@ -43,9 +45,10 @@ export async function buildDevice(directory: string): Promise<string> {
     // read and compiled at every start of the app
     minify: true,
     charset: 'utf8',
-    legalComments: 'external',
+    legalComments: 'none',
     plugins: [oneLanguage],
     logLevel: 'warning',
   })
+  await writeFile(join(folder, 'THIRD-PARTY-LICENCES.txt'), noticesOf(readLock(ROOT)))
   return folder
 }

@@ -88,7 +88,7 @@ function manifest(): object {
 }
 
 /** Every licence asks for this: its text, with the copies of what it covers. */
-function noticesOf(lock: Lock): string {
+export function noticesOf(lock: Lock): string {
   const inside = closureOf(lock, ['shared/client']).filter((folder) => folder.includes('node_modules/'))
   return inside.map((folder) => `${nameOf(folder)} ${lock[folder]?.version}\n\n${licenceTextOf(folder)}\n`).join('\n')
 }

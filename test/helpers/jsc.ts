@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
-import { resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TandemOptions } from '@tandem/client'
 import type { HostError, ToDevice, ToHost } from '../../shared/client/src/jsc/messages.ts'
@@ -41,8 +41,6 @@ export type JscDevice = {
   readonly cpuMs: () => number
   /** whether the language's global scope has this name */
   readonly has: (name: string) => Promise<boolean>
-  /** every progress so far */
-  readonly steps: readonly string[]
   /** at once, as a system ends an app */
   readonly kill: () => Promise<void>
 }
@@ -77,29 +75,18 @@ type Handlers = { readonly [Name in keyof ToHost]: (message: ToHost[Name]) => vo
 type Say = <Name extends keyof ToDevice>(name: Name, message: ToDevice[Name]) => void
 
 export function startJsc(options: JscOptions): JscDevice {
-  const { bundle, jit, settings } = options
-  const child = spawn(JSC ?? 'jsc', [resolve(import.meta.dirname, '../ios/bare-host.js'), '--', bundle], {
-    env: { ...process.env, JSC_useJIT: jit ? '1' : '0' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  hurry(child.pid)
-  const write = (name: string, text: string, bytes: readonly Uint8Array[] = []) => {
-    const line = { name, text, bytes: bytes.map((b) => Buffer.from(b).toString('base64')) }
-    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`)
-  }
+  const { child, write } = spawnJsc(options)
   const say: Say = (name, message) => {
     const { text, bytes } = pack(message)
     write(name, text, bytes)
   }
-  const calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  const calls = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   const questions: ((found: boolean) => void)[] = []
-  const steps: string[] = []
-
   const { close, handlers: lent } = lend(options, say)
   const handlers: Handlers = {
     ...lent,
-    progress: ({ step }) => steps.push(step),
-    returned: ({ call, value }) => calls.get(call)?.resolve(value),
+    progress: () => undefined,
+    returned: ({ call, value }) => calls.get(call)?.resolve(value as never),
     threw: ({ call, error }) => calls.get(call)?.reject(new JscError(error)),
   }
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -112,20 +99,17 @@ export function startJsc(options: JscOptions): JscDevice {
   child.on('exit', () => {
     for (const { reject } of calls.values()) reject(new Error('jsc has ended'))
   })
-  write('settings', JSON.stringify(settings))
-  let last = 0
   return {
-    steps,
     cpuMs: () => cpuMsOf(child.pid),
     call: async (method, given = {}) =>
-      new Promise<never>((done, reject) => {
-        const call = ++last
-        calls.set(call, { resolve: done as (value: unknown) => void, reject })
+      new Promise<never>((resolve, reject) => {
+        const call = calls.size + 1
+        calls.set(call, { resolve, reject })
         say('call', { call, method, given })
       }),
     has: async (name) =>
-      new Promise((done) => {
-        questions.push(done)
+      new Promise((resolve) => {
+        questions.push(resolve)
         write('has', name)
       }),
     kill: async () => {
@@ -133,6 +117,21 @@ export function startJsc(options: JscOptions): JscDevice {
       await end(child)
     },
   }
+}
+
+/** The shell, and how it is written to; the first line has its settings. */
+function spawnJsc({ bundle, jit, settings }: JscOptions) {
+  const child = spawn(JSC ?? 'jsc', [join(import.meta.dirname, '../ios/bare-host.js'), '--', bundle], {
+    env: { ...process.env, JSC_useJIT: jit ? '1' : '0' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  hurry(child.pid)
+  const write = (name: string, text: string, bytes: readonly Uint8Array[] = []) => {
+    const line = { name, text, bytes: bytes.map((b) => Buffer.from(b).toString('base64')) }
+    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(line)}\n`)
+  }
+  write('settings', JSON.stringify(settings))
+  return { child, write }
 }
 
 /** Timers, sockets, HTTP and a vault, for as long as the device lives. */

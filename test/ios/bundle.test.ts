@@ -6,7 +6,7 @@ import { buildDevice, DEVICE_FILE } from '../../infra/bundle/device.ts'
 import { ROOT } from '../../infra/bundle/targets.ts'
 
 /** Read and compiled at every start of an app. */
-const MAX_BYTES = 640_000
+const MAX_BYTES = 700_000
 
 const folders = [1, 2].map(() => mkdtempSync(join(tmpdir(), 'tandem-device-')))
 let script: string
