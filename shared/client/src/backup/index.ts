@@ -1,3 +1,4 @@
+export { combineShares, type RecoveredKey } from '@tandem/ecdsa'
 export { type AgeKey, type AgeLock, createAgeIdentity, openAgeFile, sealWithAge } from './age.ts'
 export { deviceShareContent, readDeviceShareContent, type ShareSealer } from './device-share.ts'
 export { createRecoveryKit, type RecoveryKit } from './recovery-kit.ts'
