@@ -1,4 +1,5 @@
 import {
+  appleIssuer,
   databaseVariable,
   type Env,
   envJson,
@@ -63,11 +64,22 @@ export type FunctionsConfig = {
 
 const issuer = z.strictObject({
   issuer: z.string().min(1),
-  audience: z.string().min(1),
+  audience: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)]),
   jwksUrl: z.string().min(1),
   algorithms: z.array(z.string()).min(1),
   maxAgeSeconds: z.int().min(1).optional(),
+  requireNonce: z.boolean().optional(),
 })
+
+/** A preset: whatever else there is to say of Apple is the same for everybody. */
+const apple = z
+  .strictObject({
+    apple: z.strictObject({
+      audience: z.array(z.string().min(1)).min(1).max(16),
+      requireNonce: z.boolean().default(false),
+    }),
+  })
+  .transform((row) => appleIssuer(row.apple))
 
 const jobsCaller = z.union([
   z.strictObject({ ...issuer.shape, email: z.email() }),
@@ -76,8 +88,9 @@ const jobsCaller = z.union([
 
 const base = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
-  ISSUERS: envJson(z.array(issuer).min(1)).meta({
-    description: 'who may sign users in: a JSON list',
+  ISSUERS: envJson(z.array(z.union([issuer, apple])).min(1)).meta({
+    description:
+      'who may sign users in: a JSON list; for Sign in with Apple {"apple":{"audience":["com.example.wallet"]}}',
     example:
       '[{"issuer":"http://127.0.0.1:3002","audience":"tandem","jwksUrl":"http://127.0.0.1:3002/jwks","algorithms":["ES256"]}]',
   }),
@@ -210,13 +223,17 @@ function refuseLooser(buckets: Buckets): Refusal {
 }
 
 /** An optional field that is not given is absent. */
-const issuerOf = ({ issuer: name, audience, jwksUrl, algorithms, maxAgeSeconds }: z.infer<typeof issuer>): Issuer => ({
-  issuer: name,
-  audience,
-  jwksUrl,
-  algorithms,
-  ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
-})
+function issuerOf({ maxAgeSeconds, requireNonce, ...given }: z.infer<typeof issuer> | Issuer): Issuer {
+  const { issuer: name, audience, jwksUrl, algorithms } = given
+  return {
+    issuer: name,
+    audience,
+    jwksUrl,
+    algorithms,
+    ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+    ...(requireNonce === undefined ? {} : { requireNonce }),
+  }
+}
 
 function callerOf(given: z.infer<typeof jobsCaller>): JobsCaller {
   return { ...issuerOf(given), ...('email' in given ? { email: given.email } : { subject: given.subject }) }

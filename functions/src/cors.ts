@@ -19,7 +19,7 @@ export function withCors(handler: Handler, origins: readonly string[]): Handler 
 
     res.writeHead(204, {
       'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
-      'access-control-allow-headers': 'authorization, content-type, idempotency-key, traceparent',
+      'access-control-allow-headers': 'authorization, content-type, idempotency-key, traceparent, x-sign-in-nonce',
       'access-control-max-age': MAX_AGE,
     })
     res.end()

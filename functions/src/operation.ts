@@ -4,6 +4,7 @@ import {
   type Call,
   type Caller,
   idempotent,
+  type Incoming,
   type Method,
   type Route,
   route,
@@ -13,6 +14,9 @@ import type { z } from 'zod'
 import type { Opened } from './api.ts'
 import { charge, type Spending } from './charge.ts'
 import type { BucketName } from './limits.ts'
+
+/** What a sign-in was asked for with, where its issuer binds tokens to it. Source: docs/spec/app-attest.md, section 1. */
+const NONCE_HEADER = 'x-sign-in-nonce'
 
 /** Headings of the document, in its order. */
 export type Tag = 'Wallets' | 'Transactions' | 'MPC' | 'Second factor' | 'Audit' | 'Webhooks' | 'Service'
@@ -77,9 +81,10 @@ export const always = (bucket: BucketName) => ({ buckets: [bucket], of: () => ({
  * neither a malformed request nor a repetition costs anything.
  */
 export function operations(opened: () => Promise<Opened>) {
-  const caller = async ({ headers }: { readonly headers: { readonly authorization?: string | undefined } }) => {
+  const caller = async ({ headers }: Pick<Incoming, 'headers'>) => {
     const token = bearerToken(headers.authorization)
-    return (await opened()).ports.verifyUser(token)
+    const nonce = headers[NONCE_HEADER]
+    return (await opened()).ports.verifyUser(token, typeof nonce === 'string' ? nonce : undefined)
   }
   return <Body = undefined, Params = Readonly<Record<string, string>>, Query = Readonly<Record<string, never>>>(
     operation: Operation<Body, Params, Query>,

@@ -1,3 +1,4 @@
+export { type AppleSignIn, appleIssuer } from './apple-issuer.ts'
 export { atMost } from './at-most.ts'
 export { answerError, toWireError } from './answer.ts'
 export { type NodeRequest, readBody } from './body.ts'
