@@ -46,7 +46,8 @@ export function createLog(options: {
       log: (fields: object) => redactFields(fields),
     },
   }
-  return narrow(options.destination === undefined ? pino(settings) : pino(settings, options.destination))
+  // Not pino's default: that writes later, and when nobody reads any more it never lets the process end.
+  return narrow(pino(settings, options.destination ?? pino.destination({ dest: 1, sync: true })))
 }
 
 function narrow(logger: pino.Logger): Log {
