@@ -7,7 +7,7 @@ import { mostOf, read, type Said } from './said.ts'
 const BEHIND: ReadonlySet<string> = new Set(['EPOCH_MISMATCH', 'KEY_PENDING'])
 
 /** Who cannot be helped is not shown the same again and again. */
-const AGAIN_MS = 30_000
+const AGAIN_MS = 5_000
 
 /** Members that were shown something, and when; forgotten with the process. */
 const MAX_REMEMBERED = 1_000
