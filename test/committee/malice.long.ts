@@ -4,7 +4,7 @@ import { type CallerMethod, type CommitteeKey, WireError } from '@tandem/wire'
 import { requireInvariants } from './invariants.ts'
 import { eventually, generate, newKeyId, openProcessWorld, type ProcessWorld } from './process-world.ts'
 
-// Three minutes: one of four nodes is a process that lies, replays or floods; see children/cheating-node.ts.
+// Five minutes: one of four nodes is a process that lies, replays or floods; see children/cheating-node.ts.
 
 const CHILD = join(import.meta.dirname, 'children/cheating-node.ts')
 const CHEAT = 3
