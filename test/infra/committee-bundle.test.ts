@@ -25,4 +25,4 @@ test('nodes of a committee run from the bundle, with their database and their ne
   const key = await caller.keyGen(nodes[0]!, 2)
   const { signers } = await caller.sign(nodes[1]!, key, 'from a bundle')
   expect(signers.toSorted()).toEqual(nodes.map(({ node }) => node).toSorted())
-})
+}, 90_000)
