@@ -26,7 +26,6 @@ import { createPool, type WorkerModule } from './compute/pool.ts'
 import { createSealer } from './seal/seal.ts'
 import { countSignatures } from './sign/signing-telemetry.ts'
 import { listenForDevices } from './server.ts'
-import type { Member } from './member/member.ts'
 import { gatewayOf, type Seat, takeSeat } from './member/seat.ts'
 import type { Stores } from './stores.ts'
 import { sweepExpired, sweepOnce } from './sweep.ts'
@@ -58,17 +57,32 @@ type Listener = { readonly url: string; readonly close: (graceMs: number) => Pro
 /**
  * Starts a Sigpair: stores, identity, threads, listeners.
  *
- * @param seat absent in a pair
  * @throws {Error} if a port is taken, KMS or a database cannot be used, or the known answers of the protocol do not come out
  */
-export async function startSigpair(config: Config, randomness?: Randomness, seat?: Seat): Promise<Sigpair> {
+export async function startSigpair(config: Config, randomness?: Randomness): Promise<Sigpair> {
+  return start(config, { randomness })
+}
+
+/**
+ * The same as a member of a committee.
+ *
+ * @throws {Error} as {@link startSigpair}; {UsageError} for a committee that is none
+ */
+export async function startSeated(config: Config, seat: Seat): Promise<Sigpair> {
+  return start(config, { seat })
+}
+
+/** At most one of them. */
+type Given = { readonly randomness?: Randomness | undefined; readonly seat?: Seat }
+
+async function start(config: Config, { randomness, seat }: Given): Promise<Sigpair> {
+  const member = seat && takeSeat(seat, Date.now)
   const parts = await openParts(config)
   const { log, kms, stores } = parts
   const { sockets: dialogues, threads } = config.bounds
   const lost = (cause: Error) => log.error({ event: 'thread-lost', cause })
   const pool = createPool({ dialogues, threads, lost, worker: randomness?.worker })
   const listeners: Listener[] = []
-  let member: Member | undefined
   const stopSweeping = sweepExpired(stores, log)
   const { auditKey: version } = config
   const stopSigning = version === undefined ? () => {} : checkpointEvery(stores, { kms, version }, log)
@@ -86,24 +100,35 @@ export async function startSigpair(config: Config, randomness?: Randomness, seat
     const rng = randomness?.rng ?? arithmetic().rng
     const own = await loadIdentity(stores, rng)
     const identity = seat ? { ...own, identity: seat.identity } : own
-    member = seat && takeSeat(seat, stores.now)
-    const trust = { functions: trustKeys(config.functionsKeys), duoNode: trustKeys(config.duoNodeKeys) }
-    const { roundMs } = config.deadlines
-    const deps = { stores, identity, roundMs, pool, log, trust: trust.functions, rng, member }
-
-    const devices = config.role === 'internal' ? undefined : await serveDevices(parts, deps)
-    if (devices) listeners.push(devices)
     const asMember = seat && member && { ...gatewayOf(seat), member, release: pool.releasePart }
-    const internal = config.role === 'device' ? undefined : await serveInternal(parts, { ...deps, asMember }, trust)
-    if (internal) listeners.push(internal)
+    const urls = await serve(parts, { identity, pool, rng, asMember }, listeners)
     // What a gateway and every device pin of a member.
     const pinned = member && { member: member.self, publicKey: toHex(own.exchange.publicKey) }
-    log.info({ event: 'started', url: devices?.url, internalUrl: internal?.url, backend, ...pinned })
-    return { url: devices?.url, internalUrl: internal?.url, close }
+    log.info({ event: 'started', ...urls, backend, ...pinned })
+    return { ...urls, close }
   } catch (cause) {
     await close()
     throw cause
   }
+}
+
+type Serving = Pick<DialogueDeps, 'identity' | 'pool' | 'rng'> & Pick<InternalDeps, 'asMember'>
+
+/** Whoever is to be served; each listener is noted as soon as it listens. */
+async function serve(
+  parts: Parts,
+  serving: Serving,
+  listeners: Listener[],
+): Promise<Pick<Sigpair, 'url' | 'internalUrl'>> {
+  const { config, stores, log } = parts
+  const trust = { functions: trustKeys(config.functionsKeys), duoNode: trustKeys(config.duoNodeKeys) }
+  const { roundMs } = config.deadlines
+  const deps = { ...serving, stores, roundMs, log, trust: trust.functions, member: serving.asMember?.member }
+  const devices = config.role === 'internal' ? undefined : await serveDevices(parts, deps)
+  if (devices) listeners.push(devices)
+  const internal = config.role === 'device' ? undefined : await serveInternal(parts, serving, trust)
+  if (internal) listeners.push(internal)
+  return { url: devices?.url, internalUrl: internal?.url }
 }
 
 const logOf = ({ logLevel: level, stores }: Config) =>
@@ -135,7 +160,7 @@ async function serveDevices(
 
 async function serveInternal(
   { config, kms, stores, log, drain }: Parts,
-  { identity, pool, rng, asMember }: Pick<DialogueDeps, 'identity' | 'pool' | 'rng'> & Pick<InternalDeps, 'asMember'>,
+  { identity, pool, rng, asMember }: Serving,
   trust: Record<'functions' | 'duoNode', ReturnType<typeof trustKeys>>,
 ): Promise<Listener> {
   const { internalHost: host, internalPort: port, hosts } = config

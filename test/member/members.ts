@@ -11,7 +11,7 @@ import { type NodeIdentity, nodeIdentity } from '../../sigpair/src/committee/nod
 import { type Config, DEADLINES } from '../../sigpair/src/config.ts'
 import type { CommitteeConfig } from '../../sigpair/src/member/member-config.ts'
 import { startMember } from '../../sigpair/src/member/start-member.ts'
-import { startSigpair } from '../../sigpair/src/start.ts'
+import { startSeated } from '../../sigpair/src/start.ts'
 import { type MemoryNetworks, memoryNetworks } from '../helpers/memory-network.ts'
 import { seeded } from '../helpers/rng.ts'
 import { OWNER } from '../helpers/sigpair.ts'
@@ -90,7 +90,7 @@ export async function startMembers(options: MemberOptions = {}): Promise<Members
     const config = configOf({ databases, kms: place, keys, deadlines: options.deadlines })
     const network = net && wrap(index, net.node(identity.name))
     const sigpair = await (network
-      ? startSigpair(config, undefined, { committee, identity, network })
+      ? startSeated(config, { committee, identity, network })
       : startMember({ ...config, committee }))
     const opened = { parties: openSqlite(databases.parties), presignatures: openSqlite(databases.presignatures) }
     const stores = { ...opened, sealer: createSealer(client), now: Date.now }

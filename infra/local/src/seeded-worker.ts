@@ -11,5 +11,6 @@ export {
   encryptShare,
   probe,
   proveShare,
+  releasePart,
   sealShare,
 } from '../../../sigpair/src/compute/worker.ts'

@@ -2,7 +2,7 @@ import { ConfigError, createLog } from '@tandem/service'
 import { readKeyFile } from '../committee/key-file.ts'
 import { openLibp2pNetwork } from '../committee/libp2p/libp2p-network.ts'
 import { nodeIdentity } from '../committee/node-identity.ts'
-import { type Sigpair, startSigpair } from '../start.ts'
+import { type Sigpair, startSeated } from '../start.ts'
 import { identitiesOf } from './member.ts'
 import type { MemberConfig } from './member-config.ts'
 import type { Seat } from './seat.ts'
@@ -11,14 +11,14 @@ import type { Seat } from './seat.ts'
  * Starts a Sigpair that holds share i of n beside a device. Import it when wanted: it loads libp2p.
  *
  * @throws {ConfigError} for an identity file that is none, or a committee that is none
- * @throws {Error} as `startSigpair`, or if an address of the network cannot be listened on
+ * @throws {Error} as `startSeated`, or if an address of the network cannot be listened on
  *
  * Source: docs/spec/gateway.md 1.1.
  */
 export async function startMember(config: MemberConfig): Promise<Sigpair> {
   const seat = await openSeat(config)
   try {
-    const sigpair = await startSigpair(config, undefined, seat)
+    const sigpair = await startSeated(config, seat)
     const close = async () => {
       await sigpair.close()
       await seat.network.close()
