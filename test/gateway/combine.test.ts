@@ -1,20 +1,7 @@
 import { createHash } from 'node:crypto'
-import {
-  checkSignature,
-  decodePresignature,
-  decodeSignature,
-  derive,
-  encodePresignature,
-  encodeSignatureShare,
-  onlineShare,
-} from '@tandem/ecdsa'
-import { partyIndex } from '@tandem/rounds'
-import { fromHex, type MemberCompletion, toBase64url, toHex } from '@tandem/wire'
+import { checkSignature, decodeSignature } from '@tandem/ecdsa'
+import { fromHex, type MemberCompletion, toHex } from '@tandem/wire'
 import { fast } from '../helpers/backends.ts'
-import { dealtDeviceKey } from '../helpers/dealt-key.ts'
-import { seeded } from '../helpers/rng.ts'
-import { currentKey, presignAll } from '../helpers/signing.ts'
-import { outputs } from '../helpers/simulate.ts'
 import { signedText } from '../helpers/verifiers.ts'
 import {
   type Heard,
@@ -25,16 +12,9 @@ import {
   stubMember,
   type TestGateway,
 } from './members.ts'
+import { child, PATH, releaseOf, shareOfDevice } from './shares.ts'
 
 // Members 1 and 2 of three have made a presignature with the device, party 4. What each keeps is kept here.
-
-const SIGNERS = [1, 2, 4].map(partyIndex)
-const key = { ...dealtDeviceKey(fast, 2, 3, seeded('gateway')), signers: SIGNERS }
-const current = currentKey(key)
-const sealed = outputs(await presignAll(key, { backend: fast, seed: 'gateway' })).map(encodePresignature)
-const PATH = [44, 60]
-const child = derive(fast, current, PATH).publicKey
-const rhoD = new Uint8Array(32).fill(0xd1)
 
 let members: StubMember[]
 let gateway: TestGateway
@@ -52,27 +32,11 @@ afterEach(async () => gateway.close())
 /** A session, as each member keeps it. */
 type Kept = { rhoS?: string; released?: MemberCompletion['released']; signature?: string }
 
-const presignatureOf = (party: number) => decodePresignature(sealed[SIGNERS.indexOf(partyIndex(party))]!)
-
 /** Puts a new session behind the members' routes. `share` is the device's, once ρ_S is known. */
 function newSession(name: string) {
   const { digest } = signedText(name)
   const kept: Kept[] = [{}, {}, {}]
   const part = (index: number) => keyOf(0x10 + index)
-  const message = (rhoS: string) => ({ digest, path: PATH, rhoS: fromHex(rhoS), rhoD })
-
-  const release = (index: number, rhoS: string): MemberCompletion['released'] => {
-    const { R } = presignatureOf(index)
-    const { share } = onlineShare(fast, presignatureOf(index), current, message(rhoS))
-    const about = {
-      publicKey: toHex(current.publicKey),
-      chainCode: toHex(current.chainCode),
-      epoch: 0,
-      path: PATH,
-      rhoS,
-    }
-    return { signers: [1, 2, 4], nonce: toHex(R), share: toHex(Uint8Array.of(...share.u, ...share.w)), ...about }
-  }
   const acts: Record<string, (index: number, mine: Kept, body: Record<string, unknown>) => Reply> = {
     sessions: (index) => ok({ digest: toHex(digest), rhoS: part(index), expiresAt: 2_000 - index }),
     settle: (index, mine, { parts }) => {
@@ -85,7 +49,7 @@ function newSession(name: string) {
       if (mine.signature !== undefined) return ok({ ...said, signature: mine.signature })
       if (p1SignatureShare === undefined) return problem(400, 'VALIDATION_FAILED')
       if (mine.rhoS === undefined) return problem(503, 'UNAVAILABLE')
-      if (index < 3) mine.released ??= release(index, mine.rhoS)
+      if (index < 3) mine.released ??= releaseOf(index, digest, mine.rhoS)
       return ok({ ...said, ...(mine.released && { released: mine.released }) })
     },
     signature: (_index, mine, { signature }) => {
@@ -105,9 +69,7 @@ function newSession(name: string) {
       return acts[target.split('/').at(-1)!]!(at + 1, kept[at]!, JSON.parse(body) as Record<string, unknown>)
     }
   }
-  const share = (rhoS: string) => {
-    return toBase64url(encodeSignatureShare(onlineShare(fast, presignatureOf(4), current, message(rhoS)).share))
-  }
+  const share = (rhoS: string) => shareOfDevice(digest, rhoS)
   return { kept, digest, share }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMITTEE_SUBPROTOCOL, decodeMux, encodeMux, ERRORS, limits, type MuxMessage } from '@tandem/wire'
+import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
 import { type StubMember, startTestGateway, stubMember, type TestGateway } from './members.ts'
 
@@ -44,6 +45,8 @@ async function dial(protocol = COMMITTEE_SUBPROTOCOL): Promise<Device> {
   return { ws, say: (message) => ws.send(encodeMux(message)), next, closed }
 }
 
+type Data = Extract<MuxMessage, { type: 'data' }>
+
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 const data = (index: number, text: string): MuxMessage => ({ type: 'data', index, payload: bytes(text) })
 const ended = (index: number, code: keyof typeof ERRORS): MuxMessage => {
@@ -74,6 +77,44 @@ test('carries the messages of each leg in order, and says first whom it reaches'
     'sec-websocket-protocol': 'tandem.v1',
     'x-forwarded-for': '127.0.0.1',
   })
+})
+
+test('however messages of three legs cross each other, each leg has its own in order and whole', async () => {
+  for (const member of members) member.greet = (ws) => ws.on('message', (said: Buffer) => ws.send(said))
+  const sent = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 65_535 })), {
+    minLength: 1,
+    maxLength: 12,
+  })
+  await fc.assert(
+    fc.asyncProperty(sent, async (messages) => {
+      const device = await dial()
+      await device.next()
+      const said = messages.map(
+        ([index, size], at): Data => ({ type: 'data', index, payload: new Uint8Array(size).fill(at) }),
+      )
+      const legs = [1, 2, 3].map(async (leg) => {
+        // as the rounds have it: never more than four unanswered
+        const own = said.filter(({ index }) => index === leg).slice(0, 4)
+        for (const message of own) {
+          device.say(message)
+          await delay(0)
+        }
+        return own
+      })
+      const expected = await Promise.all(legs)
+      const came: MuxMessage[] = []
+      while (came.length < expected.flat().length) came.push(await device.next())
+      const textOf = (message: MuxMessage) =>
+        message.type === 'data' ? Buffer.from(message.payload).toString('base64') : ''
+      for (const [at, own] of expected.entries()) {
+        const heard = came.filter((one) => one.type === 'data' && one.index === at + 1)
+        expect(heard.map(textOf)).toEqual(own.map(textOf))
+      }
+      device.ws.terminate()
+      await device.closed
+    }),
+    { numRuns: 10 },
+  )
 })
 
 test('a member’s end is passed on with its code and reason, and the others go on', async () => {

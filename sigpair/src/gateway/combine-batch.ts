@@ -38,17 +38,9 @@ export async function combineBatch(
     return { sessionId, told, candidates: candidatesIn(gateway, words, told, shares?.[at]) }
   })
   requireAll(words, found, shares)
-  const signatures = found.map(
-    ({
-      sessionId,
-      candidates: {
-        digest,
-        signatures: [signature = ''],
-      },
-    }) => {
-      return { sessionId, digest, signature }
-    },
-  )
+  const signatures = found.map(({ sessionId, candidates: { digest, signatures: made } }) => {
+    return { sessionId, digest, signature: made[0] ?? '' }
+  })
   const sessions = signatures.map(({ sessionId, signature }) => ({ sessionId, signature }))
   const body: KeepSignaturesRequest = { keyId, sessions }
   const call = { method: 'POST', path: `/internal/batches/${id}/signatures`, body } as const

@@ -66,11 +66,8 @@ export async function askOwn(
   const call = await ownCall(gateway.key, method, path, body)
   const members = to.flatMap((index) => gateway.members[index - 1] ?? [])
   const words = await askAll(members, call, { enough, patienceMs: gateway.patienceMs, silentToo: false })
-  noteOdd(
-    gateway,
-    call,
-    words.filter(({ said }) => said !== 'done'),
-  )
+  const refusing = words.filter(({ said }) => said !== 'done')
+  noteOdd(gateway, call, refusing)
   return words
 }
 
