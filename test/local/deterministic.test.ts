@@ -111,8 +111,8 @@ describe('no service can be started with a seed', () => {
   })
 
   test('whoever starts one as a process hands over its configuration, and no randomness', () => {
-    expect(textOf('sigpair/src/main.ts')).toMatch(/await startSigpair\(config\)/)
-    expect(textOf('duo-node/src/main.ts')).toMatch(/await startDuoNode\(readDuoNodeConfig\(\)\)/)
+    expect(textOf('sigpair/src/main.ts')).toMatch(/=> startSigpair\(config\)/)
+    expect(textOf('duo-node/src/main.ts')).toMatch(/await startDuoNode\(config\)/)
     expect(textOf('functions/src/index.ts')).toMatch(/createApi\(config\)/)
     const hands = /startSigpair\(\w+, |createApi\(\w+, |drawFrom\(/
     const files = ['sigpair', 'duo-node', 'functions', 'infra/local'].flatMap(sourcesOf)
