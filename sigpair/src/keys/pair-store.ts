@@ -46,7 +46,7 @@ export async function openCheck({ presignatures, now }: Pairs, name: PairName, r
 
 /** No slot is left. Source: docs/spec/abort.md 2.4. */
 function giveUp(tx: Transaction, name: PairName, doc: Doc<PairRecord>, tail: AuditTail, now: number) {
-  appendAudit(tx, tail, now, { method: 'pair.stale', metadata: { reason: 'open checks', epoch: doc.data.epoch } })
+  appendAudit(tx, tail, now, { method: 'pair.stale', metadata: { reason: 'open checks', ...about(doc.data) } })
   return put(tx, name, doc, { status: 'STALE' })
 }
 
@@ -89,9 +89,9 @@ export async function poison({ presignatures, now }: Pairs, name: PairName): Pro
       name,
       stocks.flatMap(({ gone }) => gone),
     )
-    const lines = living.map(({ data: { epoch, peer } }, i) => ({
+    const lines = living.map(({ data }, i) => ({
       method: 'pair.freeze' as const,
-      metadata: { epoch, destroyed: stocks[i]?.gone.length ?? 0, ...(peer === undefined ? {} : { peer }) },
+      metadata: { ...about(data), destroyed: stocks[i]?.gone.length ?? 0 },
     }))
     if (lines.length > 0) appendAudit(tx, tail, now(), ...lines)
     for (const pair of living) {
@@ -262,10 +262,15 @@ type Counted = {
 
 /** One line for what is counted, one more if it was the last straw. */
 function tell(tx: Transaction, tail: AuditTail, { at, method, count, pair, status }: Counted): void {
-  const metadata = { epoch: pair.epoch, count }
+  const metadata = { ...about(pair), count }
   const counted = { method, code: method === 'sign.fail' ? 'MPC_SIGNING_FAILED' : 'PROTOCOL_ABORTED', metadata }
   const straw = status === pair.status ? [] : [{ method: 'pair.suspend' as const, metadata }]
   appendAudit(tx, tail, at, counted, ...straw)
+}
+
+/** Whose pair a line is about; in the pair with the device nobody need say. */
+function about({ epoch, peer }: PairRecord): { readonly epoch: number; readonly peer?: number } {
+  return { epoch, ...(peer === undefined ? {} : { peer }) }
 }
 
 function recent(times: readonly number[], windowMs: number, now: number): number[] {
