@@ -154,7 +154,8 @@ function configOf({ databases, kms, keys, deadlines }: Configured): Config {
     ...{ functionsKeys: [keys.functions.publicJwk], duoNodeKeys: [keys.duoNode.publicJwk] },
     ...{ hosts: ['127.0.0.1'], origins: [], proxies: 0, auditKey: undefined, policyDelayMs: 0, logLevel: 'silent' },
     bounds: { sockets: 64, perAddress: 64, pingMs: 30_000, threads: 1 },
-    deadlines: { ...DEADLINES, drainMs: 0, ...deadlines },
+    // A machine with other work computes for seconds; nobody waits this long unless somebody is silent.
+    deadlines: { ...DEADLINES, dialogueMs: 60_000, roundMs: 25_000, drainMs: 0, ...deadlines },
   }
 }
 
