@@ -1,4 +1,18 @@
 export {
+  type AppAttestChallengeRequest,
+  type AppAttestChallengeResponse,
+  type AssertDeviceRequest,
+  type AttestDeviceRequest,
+  type AttestedDeviceResponse,
+  appAttestChallengeRequest,
+  appAttestChallengeResponse,
+  appAttestClientData,
+  appAttestKeyId,
+  assertDeviceRequest,
+  attestDeviceRequest,
+  attestedDeviceResponse,
+} from './api-app-attest.ts'
+export {
   type BatchOperation,
   type BatchOperationStatus,
   type BatchOperationsRequest,
