@@ -9,6 +9,7 @@ export { type EventRouteDeps, eventRoutes } from './events/event-routes.ts'
 export { relayPairEvents } from './events/event-relay.ts'
 export {
   acknowledgeEvents,
+  acknowledgeEventsUpTo,
   type EventCursor,
   type EventHead,
   type EventRecord,

@@ -1,5 +1,6 @@
 import {
   acknowledgeEvents,
+  acknowledgeEventsUpTo,
   failKeygen,
   keyAt,
   listEvents,
@@ -118,4 +119,19 @@ test('seq goes up when the clock stands still or goes back, and after a database
   world.clock.now = START + 60_000
   await write()
   expect((await pending()).map(({ data }) => data.seq - START)).toEqual([0, 1, 2, 60_000])
+})
+
+test('beside other members, what came before an acknowledged number is erased too, of that key alone', async () => {
+  const key = await readyKeyIn(world)
+  const other = await readyKeyIn(world, 'another key')
+  await poison(world.stores, key.pair)
+  await relayPairEvents(world.stores)
+  const [first, second, third] = (await pending()).filter(({ data }) => data.keyId === key.keyId)
+  const between = { keyId: key.keyId, seq: third!.data.seq - 1 }
+  expect(between.seq).toBeGreaterThanOrEqual(second!.data.seq)
+  expect(first!.data.seq).toBeLessThan(between.seq)
+  for (const _ of ['once', 'again']) await acknowledgeEventsUpTo(world.stores, { events: [between] })
+  const left = await pending()
+  expect(left.filter(({ data }) => data.keyId === key.keyId)).toEqual([third])
+  expect(left.filter(({ data }) => data.keyId === other.keyId)).toHaveLength(2)
 })

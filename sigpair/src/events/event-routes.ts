@@ -6,17 +6,22 @@ import {
   eventsResponse,
   WireError,
 } from '@tandem/wire'
-import { acknowledgeEvents, listEvents } from './events.ts'
+import { acknowledgeEvents, acknowledgeEventsUpTo, listEvents } from './events.ts'
 import { relayPairEvents } from './event-relay.ts'
 import type { TrustedService } from '../internal/internal-auth.ts'
 import type { Stores } from '../stores.ts'
 
-export type EventRouteDeps = { readonly stores: Stores; readonly duoNode: TrustedService }
+export type EventRouteDeps = {
+  readonly stores: Stores
+  readonly duoNode: TrustedService
+  /** others tell of the same keys, with numbers of their own */
+  readonly amongOthers?: boolean
+}
 
 const PAGE = 100
 
 /** What duo-node asks by itself, for no user: what happened. Source: docs/spec/events.md 3. */
-export function eventRoutes({ stores, duoNode }: EventRouteDeps): Route[] {
+export function eventRoutes({ stores, duoNode, amongOthers = false }: EventRouteDeps): Route[] {
   const caller = async (incoming: Incoming) => authenticateSystem(stores, duoNode, incoming)
   return [
     route({
@@ -37,7 +42,7 @@ export function eventRoutes({ stores, duoNode }: EventRouteDeps): Route[] {
       body: acknowledgeEventsRequest,
       response: acknowledgeEventsResponse,
       handle: async ({ body }) => {
-        await acknowledgeEvents(stores, body)
+        await (amongOthers ? acknowledgeEventsUpTo : acknowledgeEvents)(stores, body)
         return { status: 200, body: { acknowledged: body.events.length } }
       },
     }),

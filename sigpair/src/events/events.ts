@@ -29,6 +29,9 @@ export type Happened = {
 
 const EVENTS = 'events'
 
+/** Of one key there are never so many that nobody has acknowledged; if there are, the next acknowledgement goes on. */
+const PAGE = 100
+
 /** Sixteen digits hold every safe integer, and make the order of ids the order of numbers. */
 const eventAt = (keyId: string, seq: number): Ref<EventRecord> =>
   ref(EVENTS, `${keyId.toLowerCase()}:${String(seq).padStart(16, '0')}`)
@@ -82,6 +85,23 @@ export async function acknowledgeEvents(
   { events }: AcknowledgeEventsRequest,
 ): Promise<void> {
   await Promise.all(events.map(({ keyId, seq }) => parties.delete(eventAt(keyId, seq))))
+}
+
+/**
+ * The same where other members of a committee tell of the same things, each by its own clock: erased is what they acknowledged
+ * and what came before it here. What is left when a clock is ahead goes with the next. Repeatable.
+ *
+ * Source: docs/spec/gateway.md 4.8.
+ */
+export async function acknowledgeEventsUpTo(
+  { parties }: Pick<Stores, 'parties'>,
+  { events }: AcknowledgeEventsRequest,
+): Promise<void> {
+  for (const { keyId, seq } of events) {
+    const { docs } = await parties.list<EventRecord>(EVENTS, { after: `${keyId.toLowerCase()}:`, limit: PAGE })
+    const told = docs.filter(({ data: { data } }) => data.keyId === keyId.toLowerCase() && data.seq <= seq)
+    await Promise.all(told.map(({ data: { data } }) => parties.delete(eventAt(keyId, data.seq))))
+  }
 }
 
 /** presignatures/pair-events/{keyId}:{ssid hex}:{random}: a pair has stopped. Carried over to `parties`, then erased. */

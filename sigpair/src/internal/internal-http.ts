@@ -55,8 +55,8 @@ export function internalRoutes(deps: InternalDeps): Route[] {
   const { stores, callers } = deps
   const auth = { parties: stores.parties, now: stores.now, ...callers }
   const caller = async (incoming: Incoming) => authenticate(auth, incoming)
-  const events = eventRoutes({ stores, duoNode: callers.duoNode })
   const { asMember } = deps
+  const events = eventRoutes({ stores, duoNode: callers.duoNode, amongOthers: asMember !== undefined })
   return [
     identityRoute(deps, caller),
     ...keyRoutes(deps, caller),
