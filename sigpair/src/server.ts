@@ -2,10 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Drain, type Handler, listen } from '@tandem/service'
-import { ERRORS, type ErrorCode, limits, type TicketOperation, toProblem, WireError } from '@tandem/wire'
+import {
+  type Agreement,
+  ERRORS,
+  type ErrorCode,
+  limits,
+  type SocketFamily,
+  type TicketOperation,
+  toProblem,
+  versionUnsupported,
+  WIRE_VERSIONS,
+  WireError,
+} from '@tandem/wire'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type DeviceSocket, deviceSocket } from './dialogue/channel-ws.ts'
-import { callerAddress, type GateRules, judge, SUBPROTOCOL } from './gate.ts'
+import { callerAddress, chooseSubprotocol, type GateRules, judge } from './gate.ts'
 
 /** What of a socket its end needs. */
 export type Closing = { readonly close: DeviceSocket['close']; readonly gone: Promise<unknown> }
@@ -13,6 +24,7 @@ export type Closing = { readonly close: DeviceSocket['close']; readonly gone: Pr
 /** Where a socket comes from, judged and counted. */
 export type Arrival = {
   readonly operation: TicketOperation
+  readonly agreement: Agreement
   /** as it is counted */
   readonly address: string
   /** says that a dialogue is now running */
@@ -24,7 +36,7 @@ export type Serve<Socket> = (socket: Socket, arrival: Arrival) => Promise<void>
 
 /** What is spoken on a socket, and how it is read. */
 export type Language<Socket> = {
-  readonly subprotocol: string
+  readonly family: SocketFamily
   /** of one message, bytes; `ws` drops the socket above this before buffering */
   readonly maxPayload: number
   readonly socketOver: (ws: WebSocket) => Socket
@@ -32,7 +44,7 @@ export type Language<Socket> = {
 
 /** One dialogue to a socket. */
 const ONE_DIALOGUE: Language<DeviceSocket> = {
-  subprotocol: SUBPROTOCOL,
+  family: 'tandem',
   maxPayload: limits.MAX_SOCKET_PAYLOAD,
   socketOver: deviceSocket,
 }
@@ -44,6 +56,8 @@ export type ServerOptions<Socket> = {
   /** 0 lets the system choose */
   readonly port: number
   readonly rules: GateRules
+  /** what is spoken; default {@link WIRE_VERSIONS} */
+  readonly versions?: readonly number[]
   readonly bounds: {
     /** sockets at once, each at most one dialogue */
     readonly sockets: number
@@ -86,29 +100,25 @@ type Guest = {
   answersPings: boolean
 }
 
-type DeviceOptions = Omit<ServerOptions<DeviceSocket>, 'name' | 'serve'> & {
-  readonly serve: (socket: DeviceSocket, operation: TicketOperation, started: () => void) => Promise<void>
-}
-
 /** Listens for devices that have one dialogue to a socket. */
-export async function listenForDevices(options: DeviceOptions): Promise<DeviceServer> {
-  const serve: Serve<DeviceSocket> = async (socket, { operation, started }) => options.serve(socket, operation, started)
-  return listenForSockets({ ...options, name: 'sigpair', serve }, ONE_DIALOGUE)
+export async function listenForDevices(options: Omit<ServerOptions<DeviceSocket>, 'name'>): Promise<DeviceServer> {
+  return listenForSockets({ ...options, name: 'sigpair' }, ONE_DIALOGUE)
 }
 
 /** Judges each upgrade, bounds how many sockets there are, and lets `serve` do the rest. */
 export async function listenForSockets<Socket extends Closing>(
   options: ServerOptions<Socket>,
-  { subprotocol, maxPayload, socketOver }: Language<Socket>,
+  { family, maxPayload, socketOver }: Language<Socket>,
 ): Promise<DeviceServer> {
-  const { bounds, rules, drain, host } = options
+  const { bounds, rules, drain, host, versions = WIRE_VERSIONS } = options
+  const tongue = { family, versions }
   const guests = new Set<Guest>()
   const own = tally()
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload,
-    handleProtocols: () => subprotocol,
+    handleProtocols: (names) => chooseSubprotocol(names, tongue),
     ...{ closeTimeout: CLOSE_MS }, // missing from its types
   })
   const crowded = (address: string): ErrorCode | undefined => {
@@ -118,14 +128,16 @@ export async function listenForSockets<Socket extends Closing>(
 
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy())
-    const verdict = judge(request, rules, subprotocol)
+    const verdict = judge(request, rules, tongue)
     const address = callerAddress(request, rules)
     const refusal = 'refusal' in verdict ? verdict.refusal : crowded(address)
+    if (refusal === 'VERSION_UNSUPPORTED')
+      return sockets.handleUpgrade(request, stream, head, (ws) => turnAway(ws, versions))
     if ('refusal' in verdict || refusal) return refuse(stream, refusal ?? 'INTERNAL')
     sockets.handleUpgrade(request, stream, head, (ws) => {
       const socket = socketOver(ws)
       const guest = welcome({ ws, socket, address }, (started) =>
-        drain.track(options.serve(socket, { operation: verdict.operation, address, started })),
+        drain.track(options.serve(socket, { ...verdict, address, started })),
       )
       guests.add(guest)
       own.count(address, 1)
@@ -198,6 +210,13 @@ function refuse(stream: Duplex, code: ErrorCode): void {
     'Connection: close',
   ]
   stream.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** A browser shows an app nothing of a refused upgrade, but the close code of a socket that stood for a moment. */
+function turnAway(ws: WebSocket, versions: readonly number[]): void {
+  const { code, details } = versionUnsupported(versions)
+  ws.on('error', () => ws.terminate())
+  ws.close(ERRORS[code].close, details)
 }
 
 /** Whoever has not answered the last ping is gone, whatever TCP believes. */

@@ -154,7 +154,7 @@ async function serveDevices(
     bounds,
     drain,
     http: health,
-    serve: (socket, operation, started) => serveDialogue({ ...deps, deadlines }, socket, operation, started),
+    serve: async (socket, arrival) => serveDialogue({ ...deps, deadlines }, socket, arrival),
   })
 }
 

@@ -42,9 +42,9 @@ export function breakingNetwork(): BreakingNetwork {
     },
     platform: {
       ...platform,
-      connect: (url, subprotocol) => {
+      connect: (url, subprotocols) => {
         if (gone) throw new Error('the network is gone')
-        return lossy(platform.connect(url, subprotocol), hear)
+        return lossy(platform.connect(url, subprotocols), hear)
       },
       fetch: async (url, request) => {
         const reach = reachOf(`${request.method} ${url}`)

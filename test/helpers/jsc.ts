@@ -151,7 +151,7 @@ function lend({ token, vault, seal, save }: JscOptions, say: Say) {
         setTimeout(() => say('timerFired', { timer }), ms),
       ),
     cancelTimer: ({ timer }) => clearTimeout(timers.get(timer)),
-    openSocket: ({ socket, url, subprotocol }) => sockets.set(socket, openSocket(socket, url, subprotocol, say)),
+    openSocket: ({ socket, url, subprotocols }) => sockets.set(socket, openSocket(socket, url, subprotocols, say)),
     sendSocket: ({ socket, bytes }) => sockets.get(socket)?.send(bytes),
     closeSocket: ({ socket, code }) => sockets.get(socket)?.close(code),
     sendRequest: ({ request, method, url, headers, body }) => {
@@ -180,10 +180,10 @@ function lend({ token, vault, seal, save }: JscOptions, say: Say) {
   return { handlers, close }
 }
 
-function openSocket(socket: number, url: string, subprotocol: string, say: Say): WebSocket {
-  const opened = new WebSocket(url, subprotocol)
+function openSocket(socket: number, url: string, subprotocols: readonly string[], say: Say): WebSocket {
+  const opened = new WebSocket(url, [...subprotocols])
   opened.binaryType = 'arraybuffer'
-  opened.onopen = () => say('socketOpened', { socket })
+  opened.onopen = () => say('socketOpened', { socket, subprotocol: opened.protocol })
   opened.onmessage = ({ data }) => say('socketMessage', { socket, bytes: new Uint8Array(data as ArrayBuffer) })
   opened.onclose = ({ code, reason }) => say('socketClosed', { socket, code, reason })
   opened.onerror = () => say('socketFailed', { socket })

@@ -13,7 +13,7 @@ export type PaperLeg = {
 }
 
 export type PaperGateway = {
-  readonly connect: (url: string, subprotocol: string) => Socket
+  readonly connect: (url: string, subprotocols: readonly string[]) => Socket
   /** indices the gateway does not reach */
   readonly away: Set<number>
   /** every message that passed, as it travelled */
@@ -24,8 +24,9 @@ export type PaperGateway = {
 export function paperGateway(members: readonly number[], serve: (index: number, leg: PaperLeg) => void): PaperGateway {
   const away = new Set<number>()
   const passed: PaperGateway['passed'] = []
-  const connect = (url: string, subprotocol: string): Socket => {
-    if (subprotocol !== COMMITTEE_SUBPROTOCOL) throw new TypeError(`a gateway does not speak ${subprotocol}`)
+  const connect = (url: string, subprotocols: readonly string[]): Socket => {
+    if (!subprotocols.includes(COMMITTEE_SUBPROTOCOL))
+      throw new TypeError(`a gateway does not speak ${subprotocols.join()}`)
     const operation = url.split('/').at(-1)!
     const legs = new Map<number, { readonly deliver: (bytes: Uint8Array) => void; readonly end: () => void }>()
     const toDevice = (message: MuxMessage) => {
@@ -49,6 +50,7 @@ export function paperGateway(members: readonly number[], serve: (index: number, 
     const socket: Socket = {
       binaryType: 'arraybuffer',
       readyState: 1,
+      protocol: COMMITTEE_SUBPROTOCOL,
       ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
       send: (bytes) => {
         const message = decodeMux(bytes)

@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { VERSION_1 } from '@tandem/wire'
 import { callerAddress, judge } from '../../sigpair/src/gate.ts'
 
 const RULES = { hosts: ['sigpair.example'], origins: ['https://wallet.example'], proxies: 0 }
@@ -12,7 +13,7 @@ function upgradeOf(url: string, headers: Record<string, string> = {}): IncomingM
 }
 
 test.each(['keygen', 'presign', 'sign'])('/v1/%s is an operation', (operation) => {
-  expect(judge(upgradeOf(`/v1/${operation}`), RULES)).toEqual({ operation })
+  expect(judge(upgradeOf(`/v1/${operation}`), RULES)).toEqual({ operation, agreement: VERSION_1 })
 })
 
 test.each([
@@ -37,17 +38,23 @@ test.each([
   ['a page without an origin of its own', { origin: 'null' }, false],
 ])('a request from or for %s', (_what, headers, passes) => {
   const verdict = judge(upgradeOf('/v1/sign', headers), RULES)
-  expect(verdict).toEqual(passes ? { operation: 'sign' } : { refusal: 'FORBIDDEN' })
+  expect(verdict).toEqual(passes ? { operation: 'sign', agreement: VERSION_1 } : { refusal: 'FORBIDDEN' })
 })
 
 test.each([
-  ['tandem.v1', true],
-  ['chat, tandem.v1', true],
-  ['tandem.v10', false],
-  ['', false],
-])('subprotocol "%s"', (offered, passes) => {
-  const verdict = judge(upgradeOf('/v1/sign', { 'sec-websocket-protocol': offered }), RULES)
-  expect('operation' in verdict).toBe(passes)
+  ['tandem.v1', [1], { version: 1, offered: [1] }],
+  ['chat, tandem.v1', [1], { version: 1, offered: [1] }],
+  ['tandem.v3, tandem.v1,tandem.v2,tandem.v1', [1, 2], { version: 2, offered: [1, 2, 3] }],
+  ['tandem.v10', [1], 'VERSION_UNSUPPORTED'],
+  ['tandem.v1', [2, 3], 'VERSION_UNSUPPORTED'],
+  ['tandem.v01', [1], 'VALIDATION_FAILED'],
+  ['tandem.v256', [1], 'VALIDATION_FAILED'],
+  ['tandem.committee.v1', [1], 'VALIDATION_FAILED'],
+  ['', [1], 'VALIDATION_FAILED'],
+])('of "%s", where %j are served, %j comes', (offered, versions, comes) => {
+  const tongue = { family: 'tandem' as const, versions }
+  const verdict = judge(upgradeOf('/v1/sign', { 'sec-websocket-protocol': offered }), RULES, tongue)
+  expect('refusal' in verdict ? verdict.refusal : verdict.agreement).toEqual(comes)
 })
 
 describe('the address of a caller', () => {

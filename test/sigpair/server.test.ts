@@ -67,7 +67,7 @@ describe('an upgrade', () => {
     ['a path below an operation', { path: '/v1/keygen/x' }, 'NOT_FOUND'],
     ['another Host', { headers: { Host: 'rebound.example:8080' } }, 'FORBIDDEN'],
     ['an Origin that is not listed', { headers: { Origin: 'https://evil.example' } }, 'FORBIDDEN'],
-    ['another subprotocol', { headers: { 'Sec-WebSocket-Protocol': 'tandem.v2' } }, 'VALIDATION_FAILED'],
+    ['another subprotocol', { headers: { 'Sec-WebSocket-Protocol': 'chat' } }, 'VALIDATION_FAILED'],
   ] as const)('is refused for %s', async (_what, wrong, code) => {
     const { status, problem } = await knock(wrong)
     expect(status).toBe(ERRORS[code].status)
@@ -81,6 +81,12 @@ describe('an upgrade', () => {
     expect((await knock()).problem).toMatchObject({ error: 'RATE_LIMITED' })
     for (const socket of open) socket.leave()
   })
+})
+
+test('a device of another version hears at once which ones are served', async () => {
+  const socket = openSocket(`${sigpair.url}/v1/keygen`, 'tandem.v2')
+  await socket.opened
+  expect(await socket.closed).toMatchObject({ code: ERRORS.VERSION_UNSUPPORTED.close, reason: 'served: 1' })
 })
 
 describe('a socket that is not a device ends alone', () => {

@@ -48,7 +48,7 @@ beforeAll(async () => {
     bounds: { sockets: 8, perAddress: 8, pingMs: 30_000 },
     drain: createDrain(),
     http: async (_request, response) => void response.end(),
-    serve: (socket, operation, started) => serveDialogue(deps, socket, operation, started),
+    serve: async (socket, arrival) => serveDialogue(deps, socket, arrival),
   })
   sigpair = { ...view, url: server.url, internalUrl: '', close: around.close }
 })

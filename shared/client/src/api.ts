@@ -45,11 +45,14 @@ import {
   ticketResponse,
   toHex,
   transactionResponse,
+  VERSION_HEADER,
+  WIRE_VERSIONS,
 } from '@tandem/wire'
 import { type AuditHeads, headOf } from './audit-heads.ts'
 import { createKeyApi, type KeyApi } from './api-keys.ts'
 import { TandemError } from './errors.ts'
 import type { HttpAnswer, Platform } from './platform.ts'
+import { versionError } from './versions.ts'
 
 /** An answer is at most this long; a profile list of a thousand wallets is a third of it. */
 const MAX_ANSWER_CHARS = 1_000_000
@@ -183,6 +186,7 @@ async function request<T>(
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
+        [VERSION_HEADER]: `${WIRE_VERSIONS.at(-1)}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
         ...(trace === undefined ? {} : { traceparent: trace }),
@@ -217,6 +221,7 @@ function problem(status: number, value: unknown): TandemError {
     unknown
   >
   const code = isErrorCode(error) ? error : status >= 500 ? 'UNAVAILABLE' : 'VALIDATION_FAILED'
+  if (code === 'VERSION_UNSUPPORTED') return versionError(typeof details === 'string' ? details : '')
   return new TandemError(code, ERRORS[code].message, {
     ...(typeof details === 'string' ? { details: details.slice(0, 200) } : {}),
     ...(typeof requestId === 'string' ? { requestId: requestId.slice(0, 64) } : {}),

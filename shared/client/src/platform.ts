@@ -5,6 +5,8 @@ import { utf8 } from '@tandem/wire'
 export type Socket = {
   binaryType: string
   readonly readyState: number
+  /** the subprotocol the server chose, once open; a host that cannot tell can offer only one */
+  readonly protocol?: string
   onopen: (() => void) | null
   onmessage: ((event: { readonly data: unknown }) => void) | null
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null
@@ -26,7 +28,8 @@ export type HttpAnswer = { readonly status: number; text(): Promise<string> }
 export type Platform = {
   readonly random: Rng
   readonly fetch: (url: string, request: HttpRequest) => Promise<HttpAnswer>
-  readonly connect: (url: string, subprotocol: string) => Socket
+  /** @param subprotocols to be offered in this order, at least one */
+  readonly connect: (url: string, subprotocols: readonly string[]) => Socket
   /** milliseconds since 1970 */
   readonly now: () => number
   /** calls `act` after `ms`; the returned function cancels */
@@ -40,7 +43,7 @@ export type Platform = {
 type Globals = {
   readonly crypto?: { getRandomValues(bytes: Uint8Array): Uint8Array }
   readonly fetch?: (url: string, request: object) => Promise<HttpAnswer>
-  readonly WebSocket?: new (url: string, subprotocol: string) => Socket
+  readonly WebSocket?: new (url: string, subprotocols: string[]) => Socket
   readonly setTimeout?: (act: () => void, ms: number) => unknown
   readonly clearTimeout?: (timer: unknown) => void
 }
@@ -69,7 +72,7 @@ export function defaultPlatform(): Platform {
   return {
     random: hedged((n) => fill(crypto, n), utf8(`${Date.now()}`)),
     fetch: async (url, request) => fetch.call(host, url, request),
-    connect: (url, subprotocol) => new WebSocket(url, subprotocol),
+    connect: (url, subprotocols) => new WebSocket(url, [...subprotocols]),
     now: () => Date.now(),
     after,
     breathe: async () =>

@@ -41,6 +41,7 @@ export const ERRORS = {
   CHAIN_UNAVAILABLE: row(502, 4026, 'yes', 'The chain node cannot be reached; nothing was lost, repeat the request.'),
   DUO_NODE_UNAVAILABLE: row(503, 4027, 'yes', 'Cannot connect to MPC infrastructure'),
   UNAVAILABLE: row(503, 4028, 'yes', 'The service is starting, stopping or overloaded; repeat the request.'),
+  VERSION_UNSUPPORTED: row(426, 4029, 'no', 'This version is not served here; details names those that are.'),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -6,6 +6,7 @@ import { type FrameProtocol, SUITE_NAME, SUITE_NUMBER } from './frame.ts'
 import { MAX_TICKET_BYTES } from './limits.ts'
 import { type Dh, HandshakeState, type KeyPair, MESSAGE_A_OVERHEAD, MESSAGE_B_OVERHEAD, nobleDh } from './noise.ts'
 import { SecureChannel } from './secure-channel.ts'
+import { type Agreement, subprotocolOf, VERSION_1 } from './versions.ts'
 
 /** The hello of `presign` names up to 32 runs and 64 presignatures: about 5.3 KB of JSON. */
 export const MAX_HELLO_BYTES = 8_192
@@ -39,6 +40,8 @@ export type DeviceHandshake = Introduction & {
   /** Sigpair's X25519 key, pinned by the app */
   readonly sigpairKey: Uint8Array
   readonly deviceStatic: KeyPair
+  /** what was offered and what Sigpair chose; default {@link VERSION_1} */
+  readonly agreement?: Agreement
   readonly rng: (n: number) => Uint8Array
   readonly dh?: Dh
 }
@@ -47,6 +50,8 @@ export type SigpairHandshake = {
   readonly operation: Operation
   readonly sigpairStatic: KeyPair
   readonly message1: Uint8Array
+  /** what this side chose from what it was offered; default {@link VERSION_1} */
+  readonly agreement?: Agreement
   readonly rng: (n: number) => Uint8Array
   readonly dh?: Dh
 }
@@ -76,9 +81,10 @@ export function startHandshake(device: DeviceHandshake): {
   readonly message1: Uint8Array
   readonly finish: (message2: Uint8Array) => { readonly answer: Uint8Array; readonly channel: SecureChannel }
 } {
-  const { operation, sigpairKey, deviceStatic, rng, dh = nobleDh } = device
+  const { operation, agreement = VERSION_1, sigpairKey, deviceStatic, rng, dh = nobleDh } = device
   const payload = encodeIntroduction(device)
-  const noise = new HandshakeState({ prologue: prologueOf(operation), s: deviceStatic, rs: sigpairKey, rng, dh })
+  const prologue = prologueOf(operation, agreement)
+  const noise = new HandshakeState({ prologue, s: deviceStatic, rs: sigpairKey, rng, dh })
   const message1 = noise.writeMessageA(payload)
 
   const finish = (message2: Uint8Array) => {
@@ -96,15 +102,15 @@ export function startHandshake(device: DeviceHandshake): {
  * Sigpair's side: opens message 1 and checks that the device's identity certified the key it connects with.
  *
  * @throws {WireError} `FRAME_TOO_LARGE` before anything is computed; `UNAUTHENTICATED` for another Sigpair's key,
- *         another operation or version, any changed bit, or a certificate of another identity; `FRAME_INVALID` for an
+ *         another operation, version or offer, any changed bit, or a certificate of another identity; `FRAME_INVALID` for an
  *         introduction that is not of the documented form
  *
  * Source: docs/spec/wire.md, section 3.
  */
 export function acceptHandshake(sigpair: SigpairHandshake): Accepted {
-  const { operation, sigpairStatic, message1, rng, dh = nobleDh } = sigpair
+  const { operation, agreement = VERSION_1, sigpairStatic, message1, rng, dh = nobleDh } = sigpair
   if (message1.length > MAX_MESSAGE_1) throw new WireError('FRAME_TOO_LARGE')
-  const noise = new HandshakeState({ prologue: prologueOf(operation), s: sigpairStatic, rng, dh })
+  const noise = new HandshakeState({ prologue: prologueOf(operation, agreement), s: sigpairStatic, rng, dh })
   const { deviceStatic, identity, ticket, hello } = meet(noise, message1)
 
   const answer = (payload: Uint8Array) => {
@@ -131,10 +137,15 @@ function meet(noise: HandshakeState, message1: Uint8Array): Introduction & { rea
   }
 }
 
-/** |p| ‖ p for version, path and suite name, then LE16 of the suite number: two sides that differ in any cannot talk. */
-function prologueOf(operation: Operation): Uint8Array {
-  const fields = ['tandem.v1', `/v1/${operation}`, SUITE_NAME].map(utf8)
-  return concatBytes(...fields.map((f) => concatBytes(Uint8Array.of(f.length), f)), le16(SUITE_NUMBER))
+/**
+ * |p| ‖ p for version, path and suite name, LE16 of the suite number, then one byte for each offered version, with their
+ * count before them: two sides that differ in any cannot talk. An offer of version 1 alone is not written.
+ */
+function prologueOf(operation: Operation, { version, offered }: Agreement): Uint8Array {
+  const fields = [subprotocolOf('tandem', version), `/v1/${operation}`, SUITE_NAME].map(utf8)
+  const offer = offered.every((one) => one === 1) ? [] : [offered.length, ...offered]
+  const named = fields.map((f) => concatBytes(Uint8Array.of(f.length), f))
+  return concatBytes(...named, le16(SUITE_NUMBER), Uint8Array.from(offer))
 }
 
 /** identity(32) ‖ certificate(64) ‖ LE16(|ticket|) ‖ ticket ‖ hello */

@@ -457,3 +457,20 @@ export {
 } from './nodes.ts'
 export { type Dh, type KeyPair, nobleDh } from './noise.ts'
 export type { SecureChannel } from './secure-channel.ts'
+export {
+  type Agreement,
+  agree,
+  agreementOn,
+  INTERNAL_VERSIONS,
+  offeredIn,
+  requireVersion,
+  servedIn,
+  type SocketFamily,
+  subprotocolOf,
+  subprotocolsOf,
+  VERSION_1,
+  VERSION_HEADER,
+  VERSIONS_HEADER,
+  versionUnsupported,
+  WIRE_VERSIONS,
+} from './versions.ts'

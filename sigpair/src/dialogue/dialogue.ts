@@ -1,6 +1,7 @@
 import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
 import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
 import { type Admitted, admit } from './admit.ts'
+import type { Arrival } from '../server.ts'
 import { type Attempt, auditDenied } from '../audit/audit-denied.ts'
 import { talk, watched } from '../audit/audit-dialogue.ts'
 import { type DeviceSocket, SocketLost } from './channel-ws.ts'
@@ -50,8 +51,7 @@ const FULFILLED = 1000
 export async function serveDialogue(
   deps: DialogueDeps,
   socket: DeviceSocket,
-  operation: TicketOperation,
-  started: () => void,
+  { operation, agreement, started }: Pick<Arrival, 'operation' | 'agreement' | 'started'>,
 ): Promise<void> {
   const begun = performance.now()
   const watch = watchDialogue(operation)
@@ -67,7 +67,7 @@ export async function serveDialogue(
     return { event: 'dialogue', sessionId: watch.id, operation, keyId, ms, ...fields }
   }
   try {
-    await serve(deps, socket, operation, { admitted, deadline: deadline.signal, watch })
+    await serve(deps, socket, { operation, agreement }, { admitted, deadline: deadline.signal, watch })
     socket.close(FULFILLED, 'done')
     watch.ended('OK', undefined, () => deps.log.info(line({ code: 'OK' })))
   } catch (cause) {
@@ -90,7 +90,7 @@ type Moments = {
 async function serve(
   deps: DialogueDeps,
   socket: DeviceSocket,
-  name: TicketOperation,
+  { operation: name, agreement }: Pick<Arrival, 'operation' | 'agreement'>,
   { admitted, deadline, watch }: Moments,
 ): Promise<void> {
   const { stores, identity, rng, trust, member } = deps
@@ -98,6 +98,7 @@ async function serve(
   const { privateKey: secretKey, publicKey } = identity.exchange
   const device = acceptHandshake({
     operation: name,
+    agreement,
     sigpairStatic: { secretKey, publicKey },
     message1,
     rng,

@@ -1,8 +1,15 @@
 import type { IncomingMessage } from 'node:http'
-import { ERRORS, type ErrorCode, isErrorCode, limits, MUX_HEADER_BYTES, COMMITTEE_SUBPROTOCOL } from '@tandem/wire'
+import {
+  ERRORS,
+  type ErrorCode,
+  isErrorCode,
+  limits,
+  MUX_HEADER_BYTES,
+  subprotocolOf,
+  subprotocolsOf,
+} from '@tandem/wire'
 import { WebSocket } from 'ws'
-import { SUBPROTOCOL } from '../gate.ts'
-import type { Language } from '../server.ts'
+import type { Arrival, Language } from '../server.ts'
 
 /** How a line ended: a close code of RFC 6455 or of our list, and its reason. */
 export type End = { readonly code: number; readonly reason: string }
@@ -26,7 +33,7 @@ export const endOf = (code: ErrorCode, reason: string = code): End => ({ code: E
 
 /** A device's socket to a gateway. Source: docs/spec/gateway.md 2.1. */
 export const COMMITTEE: Language<Line> = {
-  subprotocol: COMMITTEE_SUBPROTOCOL,
+  family: 'tandem.committee',
   maxPayload: limits.MAX_SOCKET_PAYLOAD + MUX_HEADER_BYTES,
   socketOver: (ws) => lineOver(ws, Promise.resolve()),
 }
@@ -38,13 +45,18 @@ const CLOSE_MS = 2_000
 const MAX_REFUSAL_BYTES = 4_096
 
 /**
- * Opens a member's side of a leg.
+ * Opens a member's side of a leg. The member is offered what the device offered, and chooses by itself: the device has been
+ * told a version already, so a leg of another one ends.
  *
  * @param url     of the operation, ws(s)
- * @param address the device's, as we count it: the member counts it, too
+ * @param arrival the device's; its address as we count it: the member counts it, too
  */
-export function dialMember(url: string, address: string, timeoutMs: number): Line {
-  const ws = new WebSocket(url, SUBPROTOCOL, {
+export function dialMember(
+  url: string,
+  { address, agreement }: Pick<Arrival, 'address' | 'agreement'>,
+  timeoutMs: number,
+): Line {
+  const ws = new WebSocket(url, subprotocolsOf('tandem', agreement.offered), {
     perMessageDeflate: false,
     maxPayload: limits.MAX_SOCKET_PAYLOAD,
     handshakeTimeout: timeoutMs,
@@ -53,6 +65,11 @@ export function dialMember(url: string, address: string, timeoutMs: number): Lin
     ...{ closeTimeout: CLOSE_MS }, // missing from its types
   })
   let refusal: End | undefined
+  ws.once('open', () => {
+    if (ws.protocol === subprotocolOf('tandem', agreement.version)) return
+    refusal = endOf('VERSION_UNSUPPORTED')
+    ws.terminate()
+  })
   ws.on('unexpected-response', (_request, answer) => {
     void refusalIn(answer).then((end) => {
       refusal = end

@@ -11,7 +11,7 @@ import {
   type Route,
 } from '@tandem/service'
 import { arithmetic } from '../compute/arithmetic.ts'
-import { listenForSockets } from '../server.ts'
+import { type Arrival, listenForSockets } from '../server.ts'
 import type { Sigpair } from '../start.ts'
 import { COMMITTEE, dialMember } from './channel-ws.ts'
 import type { Member } from './ask-all.ts'
@@ -95,8 +95,8 @@ async function serveDevices({ config, log, drain }: Parts): Promise<Listener> {
     reached,
     deadlines,
     log,
-    dial: (index: number, { operation, address }: { readonly operation: string; readonly address: string }) =>
-      dialMember(`${members[index - 1]?.url}/v1/${operation}`, address, deadlines.legMs),
+    dial: (index: number, arrival: Arrival) =>
+      dialMember(`${members[index - 1]?.url}/v1/${arrival.operation}`, arrival, deadlines.legMs),
   }
   const options = {
     name: 'gateway',

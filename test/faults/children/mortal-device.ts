@@ -31,7 +31,7 @@ function mortalPlatform(platform: Platform): Platform {
   return {
     ...platform,
     fetch: async (url, request) => around('call', async () => platform.fetch(url, request)),
-    connect: (url, subprotocol) => mortalSocket(platform.connect(url, subprotocol)),
+    connect: (url, subprotocols) => mortalSocket(platform.connect(url, subprotocols)),
   }
 }
 

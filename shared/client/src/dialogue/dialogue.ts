@@ -1,5 +1,6 @@
 import { type Channel, type Message, type PartyIndex, ProtocolAbort, partyIndex, sessionId } from '@tandem/rounds'
 import {
+  agreementOn,
   CONTROL,
   type ControlName,
   canonicalJson,
@@ -15,14 +16,17 @@ import {
   limits,
   type SecureChannel,
   startHandshake,
+  subprotocolsOf,
   toHex,
   utf8,
+  WIRE_VERSIONS,
   WireError,
 } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import type { DeviceIdentity } from '../identity.ts'
 import type { Member } from '../members.ts'
 import type { Platform, Socket } from '../platform.ts'
+import { versionError } from '../versions.ts'
 
 /** Frames that may wait unread. Sigpair is never more than a round and its final word ahead. */
 const MAX_WAITING = 4
@@ -49,17 +53,21 @@ export type DialogueRequest = {
   readonly device: DeviceIdentity
   readonly ticket: string
   readonly hello: Hello
+  /** to offer, ascending; default {@link WIRE_VERSIONS} */
+  readonly versions?: readonly number[]
 }
 
 /**
  * Connects, authenticates both sides, and hands over ticket and hello.
  *
  * @throws {TandemError} `NETWORK` without an answer in time; `PIN_MISMATCH` when Sigpair is not the pinned one;
+ *         `VERSION_UNSUPPORTED` when there is no common version;
  *         otherwise the code Sigpair closed the socket with
  */
 export async function openDialogue(platform: Platform, request: DialogueRequest): Promise<Dialogue> {
-  const { hello, device, member } = request
-  const inbox = createInbox(platform.connect(`${request.sigpairUrl}/v1/${hello.op}`, 'tandem.v1'))
+  const { hello, device, member, versions = WIRE_VERSIONS } = request
+  const socket = platform.connect(`${request.sigpairUrl}/v1/${hello.op}`, subprotocolsOf('tandem', versions))
+  const inbox = createInbox(socket)
   const cancel = platform.after(limits.DIALOGUE_MS, () => {
     inbox.fail(new TandemError('NETWORK', 'The dialogue with Sigpair took too long; try again.'))
   })
@@ -67,6 +75,7 @@ export async function openDialogue(platform: Platform, request: DialogueRequest)
     await inbox.opened
     const handshake = startHandshake({
       operation: hello.op,
+      agreement: agreementOn('tandem', versions, socket.protocol),
       sigpairKey: member.exchange,
       deviceStatic: { secretKey: device.exchangeSecret, publicKey: device.exchange },
       identity: device.identity,
@@ -234,6 +243,7 @@ function createInbox(socket: Socket): Inbox {
 function closed(code: number, reason: string): Error {
   const error = errorOfClose(code)
   if (error === undefined) return new TandemError('NETWORK', 'Sigpair closed the connection; try again.')
+  if (error === 'VERSION_UNSUPPORTED') return versionError(reason)
   const details = reason.startsWith('Round ') ? { details: reason.slice(0, 60) } : {}
   return new TandemError(error, ERRORS[error].message, details)
 }
@@ -245,6 +255,7 @@ export function asTandemError(cause: unknown): unknown {
     if (cause.code === 'UNAUTHENTICATED') {
       return new TandemError('PIN_MISMATCH', 'Whoever answered does not hold the pinned Sigpair key.', { cause })
     }
+    if (cause.code === 'VERSION_UNSUPPORTED') return versionError('')
     return new TandemError(cause.code, cause.message, { cause })
   }
   return cause

@@ -1,5 +1,5 @@
 import { type Channel, type PartyIndex, partyIndex } from '@tandem/rounds'
-import { COMMITTEE_SUBPROTOCOL, type CommitteeHello, toHex } from '@tandem/wire'
+import { type CommitteeHello, subprotocolsOf, toHex, WIRE_VERSIONS } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import { DEVICE, deviceIndexOf, membersOf } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
@@ -72,8 +72,9 @@ export async function fromEach<T>(
 }
 
 async function openCommittee(platform: Platform, request: LegsRequest, self: PartyIndex): Promise<Legs> {
-  const { keys, hello, sigpairUrl, choose } = request
-  const mux = openMux(platform, platform.connect(`${sigpairUrl}/v1/${hello.op}`, COMMITTEE_SUBPROTOCOL))
+  const { keys, hello, sigpairUrl, choose, versions = WIRE_VERSIONS } = request
+  const offer = subprotocolsOf('tandem.committee', versions)
+  const mux = openMux(platform, platform.connect(`${sigpairUrl}/v1/${hello.op}`, offer))
   try {
     const reached = await mux.reached
     const chosen = choose ? choose(reached) : everybody(keys, reached)

@@ -1,6 +1,7 @@
 import { decodeMux, encodeMux, errorOfClose, ERRORS, limits, type MuxMessage, WireError } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import type { Platform, Socket } from '../platform.ts'
+import { versionError } from '../versions.ts'
 
 /** One socket to a gateway, as one socket to each member. Source: docs/spec/gateway.md, section 2. */
 export type Mux = {
@@ -17,13 +18,13 @@ const GOING_AWAY = 1_001
 /** Of a peer that said what no peer of ours says. */
 const NONSENSE = ERRORS.FRAME_INVALID.close
 
-/** @param socket to the gateway, just made, subprotocol `tandem.committee.v1` */
+/** @param socket to the gateway, just made, subprotocols `tandem.committee.v…` */
 export function openMux({ after }: Pick<Platform, 'after'>, socket: Socket): Mux {
   const legs = new Map<number, VirtualSocket>()
   const first = deferred<readonly number[]>()
   const end = (code: number, reason: string) => {
     cancel()
-    first.reject(gatewayGone(code))
+    first.reject(gatewayGone(code, reason))
     for (const leg of legs.values()) leg.end(code, reason)
     socket.close()
   }
@@ -53,7 +54,7 @@ export function openMux({ after }: Pick<Platform, 'after'>, socket: Socket): Mux
   return {
     reached: first.promise,
     connect: (index) => {
-      const leg = virtualSocket((message) => {
+      const leg = virtualSocket(legProtocol(socket), (message) => {
         socket.send(encodeMux({ ...message, index }))
       })
       legs.set(index, leg)
@@ -74,10 +75,16 @@ type VirtualSocket = Socket & {
   readonly end: (code: number, reason: string) => void
 }
 
+/** A leg is of the version that the gateway's socket is of. */
+function legProtocol({ protocol = '' }: Socket): string {
+  return protocol.replace(/^tandem\.committee\./, 'tandem.')
+}
+
 /** Opens by itself, in a moment: the gateway connects to the member when it hears the first message. */
-function virtualSocket(send: (message: Outgoing) => void): VirtualSocket {
+function virtualSocket(protocol: string, send: (message: Outgoing) => void): VirtualSocket {
   let state = OPEN
   const leg: VirtualSocket = {
+    protocol,
     binaryType: 'arraybuffer',
     get readyState() {
       return state
@@ -118,8 +125,9 @@ function readOf(bytes: Uint8Array): MuxMessage | undefined {
   }
 }
 
-function gatewayGone(code: number): TandemError {
+function gatewayGone(code: number, reason: string): TandemError {
   const known = errorOfClose(code)
+  if (known === 'VERSION_UNSUPPORTED') return versionError(reason)
   if (known !== undefined) return new TandemError(known, ERRORS[known].message)
   return new TandemError('NETWORK', 'The gateway cannot be reached; check the connection and repeat.')
 }

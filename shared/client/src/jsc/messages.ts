@@ -9,7 +9,7 @@ export type ToHost = {
   readonly startTimer: { readonly timer: number; readonly ms: number }
   readonly cancelTimer: { readonly timer: number }
   /** answered by `socketOpened` or `socketFailed`, then any number of `socketMessage` and one `socketClosed` */
-  readonly openSocket: { readonly socket: number; readonly url: string; readonly subprotocol: string }
+  readonly openSocket: { readonly socket: number; readonly url: string; readonly subprotocols: readonly string[] }
   readonly sendSocket: { readonly socket: number; readonly bytes: Uint8Array }
   readonly closeSocket: { readonly socket: number; readonly code: number }
   /** answered with {@link HttpReply} */
@@ -50,7 +50,8 @@ export type ToDevice = {
   readonly answer: { readonly request: number; readonly value: unknown }
   readonly refuse: { readonly request: number; readonly reason: string }
   readonly timerFired: { readonly timer: number }
-  readonly socketOpened: { readonly socket: number }
+  /** the subprotocol the server chose; empty for none */
+  readonly socketOpened: { readonly socket: number; readonly subprotocol: string }
   readonly socketMessage: { readonly socket: number; readonly bytes: Uint8Array }
   readonly socketClosed: { readonly socket: number; readonly code: number; readonly reason: string }
   readonly socketFailed: { readonly socket: number }
@@ -72,7 +73,7 @@ type Fields<Messages> = { readonly [Name in keyof Messages]: readonly (keyof Mes
 export const TO_HOST: Fields<ToHost> = {
   startTimer: ['timer', 'ms'],
   cancelTimer: ['timer'],
-  openSocket: ['socket', 'url', 'subprotocol'],
+  openSocket: ['socket', 'url', 'subprotocols'],
   sendSocket: ['socket', 'bytes'],
   closeSocket: ['socket', 'code'],
   sendRequest: ['request', 'method', 'url', 'headers', 'body'],
@@ -95,7 +96,7 @@ export const TO_DEVICE: Fields<ToDevice> = {
   answer: ['request', 'value'],
   refuse: ['request', 'reason'],
   timerFired: ['timer'],
-  socketOpened: ['socket'],
+  socketOpened: ['socket', 'subprotocol'],
   socketMessage: ['socket', 'bytes'],
   socketClosed: ['socket', 'code', 'reason'],
   socketFailed: ['socket'],

@@ -78,8 +78,10 @@ function answerOf(reply: unknown): HttpAnswer {
 /** As WebSocket numbers its states. */
 const [CONNECTING, OPEN, CLOSED] = [0, 1, 3]
 
+type HostSocket = Socket & { readyState: number; protocol: string }
+
 function socketsOf({ post, on }: Bridge): Platform['connect'] {
-  const sockets = new Map<number, Socket & { readyState: number }>()
+  const sockets = new Map<number, HostSocket>()
   let opened = 0
   const end = (socket: number, say: (found: Socket) => void) => {
     const found = sockets.get(socket)
@@ -89,9 +91,10 @@ function socketsOf({ post, on }: Bridge): Platform['connect'] {
     say(found)
   }
   on({
-    socketOpened: ({ socket }) => {
+    socketOpened: ({ socket, subprotocol }) => {
       const found = sockets.get(socket)
       if (found === undefined) return
+      found.protocol = subprotocol
       found.readyState = OPEN
       found.onopen?.()
     },
@@ -100,19 +103,20 @@ function socketsOf({ post, on }: Bridge): Platform['connect'] {
     socketClosed: ({ socket, code, reason }) => end(socket, (found) => found.onclose?.({ code, reason })),
     socketFailed: ({ socket }) => end(socket, (found) => found.onerror?.()),
   })
-  return (url, subprotocol) => {
+  return (url, subprotocols) => {
     const socket = ++opened
     const made = newSocket(post, socket, () => sockets.delete(socket))
     sockets.set(socket, made)
-    post('openSocket', { socket, url, subprotocol })
+    post('openSocket', { socket, url, subprotocols })
     return made
   }
 }
 
-function newSocket(post: Bridge['post'], socket: number, forget: () => boolean): Socket & { readyState: number } {
+function newSocket(post: Bridge['post'], socket: number, forget: () => boolean): HostSocket {
   return {
     binaryType: 'arraybuffer',
     readyState: CONNECTING,
+    protocol: '',
     onopen: null,
     onmessage: null,
     onclose: null,

@@ -12,7 +12,7 @@ enum ToHost: String, CaseIterable {
 
     struct StartTimer: Decodable { let timer: Int; let ms: Double }
     struct CancelTimer: Decodable { let timer: Int }
-    struct OpenSocket: Decodable { let socket: Int; let url: String; let subprotocol: String }
+    struct OpenSocket: Decodable { let socket: Int; let url: String; let subprotocols: [String] }
     struct SendSocket: Decodable { let socket: Int; let bytes: Bytes }
     struct CloseSocket: Decodable { let socket: Int; let code: Int }
     struct SendRequest: Decodable { let request: Int; let method: String; let url: String; let headers: [String: String]; let body: String? }
@@ -41,7 +41,7 @@ enum ToDevice: String, CaseIterable {
     struct Answer<Value: Encodable>: Encodable { let request: Int; let value: Value }
     struct Refuse: Encodable { let request: Int; let reason: String }
     struct TimerFired: Encodable { let timer: Int }
-    struct SocketOpened: Encodable { let socket: Int }
+    struct SocketOpened: Encodable { let socket: Int; let subprotocol: String }
     struct SocketMessage: Encodable { let socket: Int; let bytes: Bytes }
     struct SocketClosed: Encodable { let socket: Int; let code: Int; let reason: String }
     struct SocketFailed: Encodable { let socket: Int }

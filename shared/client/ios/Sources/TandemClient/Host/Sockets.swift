@@ -27,7 +27,7 @@ final class Sockets: NSObject, URLSessionWebSocketDelegate, @unchecked Sendable 
         guard let url = URL(string: asked.url), let session else {
             return deliver(.socketFailed, ToDevice.SocketFailed(socket: asked.socket))
         }
-        let task = session.webSocketTask(with: url, protocols: [asked.subprotocol])
+        let task = session.webSocketTask(with: url, protocols: asked.subprotocols)
         task.maximumMessageSize = Self.maxMessageBytes
         tasks[asked.socket] = task
         numbers[task.taskIdentifier] = asked.socket
@@ -56,7 +56,7 @@ final class Sockets: NSObject, URLSessionWebSocketDelegate, @unchecked Sendable 
 
     func urlSession(_ session: URLSession, webSocketTask task: URLSessionWebSocketTask, didOpenWithProtocol: String?) {
         guard let socket = numbers[task.taskIdentifier] else { return }
-        deliver(.socketOpened, ToDevice.SocketOpened(socket: socket))
+        deliver(.socketOpened, ToDevice.SocketOpened(socket: socket, subprotocol: didOpenWithProtocol ?? ""))
     }
 
     func urlSession(

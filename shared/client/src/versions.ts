@@ -1,0 +1,12 @@
+import { servedIn, WIRE_VERSIONS } from '@tandem/wire'
+import { TandemError } from './errors.ts'
+
+/** What can be done about a server of other versions. @param details as the server worded them */
+export function versionError(details: string): TandemError {
+  const served = servedIn(details)
+  const serverIsOlder = served.length > 0 && Math.max(...served) < Math.max(...WIRE_VERSIONS)
+  const advice = serverIsOlder
+    ? 'The server is older than this app; its operator must update it.'
+    : 'This app and the server speak different versions; update the app.'
+  return new TandemError('VERSION_UNSUPPORTED', advice, served.length === 0 ? {} : { details })
+}
