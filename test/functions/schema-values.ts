@@ -38,8 +38,17 @@ function integers({ minValue, maxValue }: z.ZodNumber): fc.Arbitrary<number> {
 
 function strings(schema: z.ZodString): fc.Arbitrary<string> {
   const { pattern } = z.toJSONSchema(schema)
-  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern))
+  if (pattern !== undefined) return matching(pattern)
   return fc.string({ minLength: schema.minLength ?? 0, maxLength: Math.min(schema.maxLength ?? 40, 40) })
+}
+
+const byPattern = new Map<string, fc.Arbitrary<string>>()
+
+/** Made once for each pattern: fast-check's search for dangerous strings in it costs more than all requests. */
+function matching(pattern: string): fc.Arbitrary<string> {
+  const known = byPattern.get(pattern) ?? fc.stringMatching(new RegExp(pattern))
+  byPattern.set(pattern, known)
+  return known
 }
 
 /** Wrong whatever a field is. */
