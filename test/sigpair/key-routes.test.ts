@@ -1,76 +1,15 @@
-import { noble } from '@tandem/ecdsa'
-import {
-  createLog,
-  createSigningKey,
-  handle,
-  issueServiceToken,
-  listen,
-  type Serving,
-  type SigningKey,
-  trustKeys,
-} from '@tandem/service'
-import { internalRoutes, loadIdentity, type SigpairIdentity } from '@tandem/sigpair'
-import { type Intent, OPERATIONS, type OperationName, toHex } from '@tandem/wire'
+import { type Intent, toHex } from '@tandem/wire'
 import { createDevice } from '../helpers/device.ts'
 import { deviceKeyOf, restoreProof } from '../helpers/recover.ts'
 import { auditOf, careful, DAY, exportKey, ownerKey, say } from './care.ts'
 import { beginNext, completeNext, nextEpoch } from './epochs.ts'
-import { OWNER, stage } from './world.ts'
+import { servedRoutes } from './served-routes.ts'
+import { stage } from './world.ts'
 
 // The calls of flows 10 to 14 as duo-node makes them. What they do is in the tests of each; here is that they are served.
 
 const care = careful()
-let serving: Serving
-let identity: SigpairIdentity
-let backendKey: SigningKey
-let duoNodeKey: SigningKey
-
-beforeAll(async () => {
-  backendKey = await createSigningKey()
-  duoNodeKey = await createSigningKey()
-})
-beforeEach(async () => {
-  const { stores, rng } = care.world
-  identity = await loadIdentity(stores)
-  const routes = internalRoutes({
-    ...{ stores, identity, backend: noble, rng, policyDelayMs: DAY },
-    complete: care.pool.completeSignature,
-    tasks: care.pool.shareTasks,
-    callers: {
-      duoNode: { issuer: 'duo-node', keys: trustKeys([duoNodeKey.publicJwk]) },
-      backend: { issuer: 'functions', keys: trustKeys([backendKey.publicJwk]) },
-    },
-  })
-  const log = createLog({ name: 'sigpair', level: 'silent' })
-  serving = await listen(handle(routes, { log, hosts: ['127.0.0.1'] }), { name: 'sigpair', host: '127.0.0.1', port: 0 })
-})
-afterEach(async () => serving.close())
-
-type Answer = { readonly status: number; readonly body: Record<string, unknown> }
-
-async function call(
-  name: OperationName,
-  body: object | undefined,
-  more: { id?: string; owner?: string } = {},
-): Promise<Answer> {
-  const { id = '', owner = OWNER } = more
-  const { method, path: pattern } = OPERATIONS[name]
-  const path = pattern.replace(':keyId', care.key.keyId).replace(/:(export|restore)Id/, id)
-  const bytes = new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
-  const about = { method, path, body: bytes }
-  const from = { subject: owner, audience: ['duo-node', 'sigpair'] }
-  const { now } = care.world.clock
-  const forwarded = await issueServiceToken(backendKey, { ...from, issuer: 'functions' }, about, now)
-  const own = await issueServiceToken(duoNodeKey, { ...from, issuer: 'duo-node', audience: ['sigpair'] }, about, now)
-  const headers = {
-    'content-type': 'application/json',
-    authorization: `Bearer ${own}`,
-    'x-tandem-caller': forwarded,
-  }
-  const url = `http://127.0.0.1:${serving.port}${path}`
-  const answer = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: bytes }) })
-  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
-}
+const { call } = servedRoutes(care)
 
 const signed = (op: Intent['op'], body: object) => ({ body, intent: say(care, { op, body }) })
 const head = { keyId: expect.any(String), seq: expect.any(Number), signature: expect.any(String) }
@@ -98,15 +37,15 @@ test('export, confirmed and cancelled', async () => {
   ]
   expect(one).toMatchObject({ status: 200, body: { audit: head } })
   const exportId = one.body['exportId'] as string
-  const early = await call('key:export:confirm', signed('export-confirm', { exportId }), { id: exportId })
+  const early = await call('key:export:confirm', signed('export-confirm', { exportId }), { names: { exportId } })
   expect(early).toMatchObject({ status: 403, body: { error: 'FORBIDDEN' } })
-  const elsewhere = { id: other.body['exportId'] as string }
+  const elsewhere = { names: { exportId: other.body['exportId'] as string } }
   const confused = await call('key:export:confirm', signed('export-confirm', { exportId }), elsewhere)
   expect(confused).toMatchObject({ status: 400, body: { error: 'VALIDATION_FAILED' } })
   expect(await call('key:export:cancel', {}, elsewhere)).toMatchObject({ status: 200, body: { status: 'cancelled' } })
 
   care.world.clock.now += DAY
-  const answer = await call('key:export:confirm', signed('export-confirm', { exportId }), { id: exportId })
+  const answer = await call('key:export:confirm', signed('export-confirm', { exportId }), { names: { exportId } })
   expect(answer).toMatchObject({ status: 200, body: { epoch: 0, enc: expect.any(String), audit: head } })
   expect(await status()).toMatchObject({ status: 'READY', exportedAt: care.world.clock.now / 1000 })
 })
@@ -120,7 +59,9 @@ test('restore, cancelled and confirmed', async () => {
   const asked = await call('key:restore', await request())
   expect(asked).toMatchObject({ status: 200, body: { audit: head } })
   const cancelled = asked.body['restoreId'] as string
-  const taken = await call('key:restore:cancel', signed('restore-cancel', { restoreId: cancelled }), { id: cancelled })
+  const taken = await call('key:restore:cancel', signed('restore-cancel', { restoreId: cancelled }), {
+    names: { restoreId: cancelled },
+  })
   expect(taken).toMatchObject({ status: 200, body: { status: 'cancelled' } })
 
   const restoreId = (await call('key:restore', await request())).body['restoreId'] as string
@@ -131,10 +72,10 @@ test('restore, cancelled and confirmed', async () => {
   await completeNext(world, next)
   const confirmed = { restoreId, stageId: toHex(next.stageId), backups: { sigpair: 'waived', device: 'stored' } }
   const wrong = { body: confirmed, intent: say(care, { op: 'delete', body: confirmed }) }
-  expect(await call('key:restore:confirm', wrong, { id: restoreId })).toMatchObject({ status: 403 })
+  expect(await call('key:restore:confirm', wrong, { names: { restoreId } })).toMatchObject({ status: 403 })
   expect((await auditOf(care)).at(-1)).toMatchObject({ methodName: 'key.restore-confirm' })
   const said = say(care, { op: 'restore-confirm', body: confirmed, by: device.sign, change: { epoch: 1 } })
-  const answer = await call('key:restore:confirm', { body: confirmed, intent: said }, { id: restoreId })
+  const answer = await call('key:restore:confirm', { body: confirmed, intent: said }, { names: { restoreId } })
   expect(answer).toMatchObject({ status: 200, body: { epoch: 1, rotation: { reason: 'restore' }, audit: head } })
   expect(await status()).toMatchObject({ epoch: 1, device: device.cnf })
 })

@@ -1,66 +1,22 @@
-import { noble } from '@tandem/ecdsa'
-import {
-  createLog,
-  createSigningKey,
-  handle,
-  issueServiceToken,
-  listen,
-  type Serving,
-  type SigningKey,
-  trustKeys,
-} from '@tandem/service'
-import { internalRoutes, loadIdentity } from '@tandem/sigpair'
-import { keyRotateResponse, keyStageResponse, OPERATIONS, type OperationName, toHex } from '@tandem/wire'
-import { auditOf, careful, DAY } from './care.ts'
+import { keyRotateResponse, keyStageResponse, type OperationName, toHex } from '@tandem/wire'
+import { auditOf, careful } from './care.ts'
 import { nextEpoch, recordOf, rotateRequest, stageNext } from './epochs.ts'
-import { OWNER, type TestKey } from './world.ts'
+import { servedRoutes } from './served-routes.ts'
+import { type TestKey } from './world.ts'
 
 // The calls of flows 9 as duo-node makes them. What they do is in the tests of each; here is that they are served.
 
 const care = careful()
-let serving: Serving
-let backendKey: SigningKey
-let duoNodeKey: SigningKey
+const served = servedRoutes(care)
 let next: TestKey
 
-beforeAll(async () => {
-  backendKey = await createSigningKey()
-  duoNodeKey = await createSigningKey()
-})
 beforeEach(async () => {
-  const { stores, rng } = care.world
-  const routes = internalRoutes({
-    ...{ stores, identity: await loadIdentity(stores), backend: noble, rng, policyDelayMs: DAY },
-    complete: care.pool.completeSignature,
-    tasks: care.pool.shareTasks,
-    callers: {
-      duoNode: { issuer: 'duo-node', keys: trustKeys([duoNodeKey.publicJwk]) },
-      backend: { issuer: 'functions', keys: trustKeys([backendKey.publicJwk]) },
-    },
-  })
-  const log = createLog({ name: 'sigpair', level: 'silent' })
-  serving = await listen(handle(routes, { log, hosts: ['127.0.0.1'] }), { name: 'sigpair', host: '127.0.0.1', port: 0 })
-  next = nextEpoch(care.key, rng)
+  next = nextEpoch(care.key, care.world.rng)
   await stageNext(care.world, next)
 })
-afterEach(async () => serving.close())
 
-/** @param more `query` behind the path, `owner` another user */
-async function call(name: OperationName, body?: object, more: { query?: string; owner?: string } = {}) {
-  const { method, path: pattern } = OPERATIONS[name]
-  const { query = '', owner = OWNER } = more
-  const path = pattern.replace(':keyId', care.key.keyId).replace(':stageId', toHex(next.stageId)) + query
-  const bytes = new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body))
-  const about = { method, path, body: bytes }
-  const from = { subject: owner, audience: ['duo-node', 'sigpair'] }
-  const { now } = care.world.clock
-  const forwarded = await issueServiceToken(backendKey, { ...from, issuer: 'functions' }, about, now)
-  const own = await issueServiceToken(duoNodeKey, { ...from, issuer: 'duo-node', audience: ['sigpair'] }, about, now)
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${own}`, 'x-tandem-caller': forwarded }
-  const url = `http://127.0.0.1:${serving.port}${path}`
-  const answer = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: bytes }) })
-  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
-}
+const call = async (name: OperationName, body?: object, more: { query?: string; owner?: string } = {}) =>
+  served.call(name, body, { names: { stageId: toHex(next.stageId) }, ...more })
 
 const EPOCH = { query: '?epoch=1' }
 
