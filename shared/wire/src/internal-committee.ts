@@ -4,7 +4,7 @@ import { hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { commitKeyRequest } from './internal.ts'
 import { keyRestoreConfirmRequest, keyRotateRequest } from './internal-keys.ts'
 import { MAX_BATCH_OPERATIONS, MAX_NODES } from './limits.ts'
-import { nodeIndex } from './nodes.ts'
+import { nodeIndex, signerSet } from './nodes.ts'
 
 /** What a gateway asks of the members of a committee, and what a member answers it. Source: docs/spec/gateway.md, section 4. */
 
@@ -36,16 +36,7 @@ export type SettleBatchResponse = z.infer<typeof settleBatchResponse>
 
 /** A member's part of one signature, for exactly its own session: all that verifying the sum takes, and no secret. */
 export const releasedShare = z.strictObject({
-  /** party indices, ascending, the device's last */
-  signers: z
-    .array(
-      z
-        .int()
-        .min(1)
-        .max(MAX_NODES + 1),
-    )
-    .min(3)
-    .max(MAX_NODES + 1),
+  signers: signerSet,
   /** R of the presignature, compressed */
   nonce: hex(33),
   /** u′ ‖ w */

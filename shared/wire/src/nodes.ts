@@ -33,22 +33,24 @@ export const committeeKeys = z
   .meta({ id: 'CommitteeKeys' })
 export type CommitteeKeys = z.infer<typeof committeeKeys>
 
+/** Party indices of one run, ascending: t members, and the device, which is the last. */
+export const signerSet = z
+  .array(
+    z
+      .int()
+      .min(1)
+      .max(MAX_NODES + 1),
+  )
+  .min(3)
+  .max(MAX_NODES + 1)
+  .refine((all) => all.every((one, at) => at === 0 || one > all[at - 1]!), 'ascending')
+
 /** In every hello beside a committee, the same to every member. Source: docs/spec/gateway.md 2.3. */
 export const committeeHello = z.strictObject({
   /** names the dialogue among the members; fresh */
   session: hex(32),
   /** presign, sign: t members and the device, ascending */
-  signers: z
-    .array(
-      z
-        .int()
-        .min(1)
-        .max(MAX_NODES + 1),
-    )
-    .min(3)
-    .max(MAX_NODES + 1)
-    .refine((all) => all.every((one, at) => at === 0 || one > all[at - 1]!), 'ascending')
-    .optional(),
+  signers: signerSet.optional(),
   /** keygen, refresh, recover: fresh, in the place of the one Sigpair draws */
   stageId: hex(32).optional(),
 })
