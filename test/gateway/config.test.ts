@@ -1,16 +1,43 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rehearsalQuorums } from '@tandem/ecdsa'
 import { createSigningKey } from '@tandem/service'
+import { limits } from '@tandem/wire'
 import { createKeyFile, readKeyFile } from '../../sigpair/src/committee/key-file.ts'
 import { nodeIdentity } from '../../sigpair/src/committee/node-identity.ts'
 import { readSigpairMode } from '../../sigpair/src/config.ts'
-import { readGatewayConfig } from '../../sigpair/src/gateway/config.ts'
+import { GATEWAY_DEADLINES, readGatewayConfig } from '../../sigpair/src/gateway/config.ts'
 import { readMemberConfig } from '../../sigpair/src/member/config.ts'
 import { keyOf } from './members.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-member-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+
+test('a gateway answers before duo-node gives up, and with what follows from a call', () => {
+  const { callMs, ownCallMs, patienceMs } = GATEWAY_DEADLINES
+  expect(limits.GATEWAY_ANSWER_MS).toBeLessThan(limits.INTERNAL_CALL_MS)
+  expect(callMs + ownCallMs).toBeLessThan(limits.GATEWAY_ANSWER_MS)
+  expect(patienceMs).toBeLessThan(ownCallMs)
+})
+
+test('a dialogue has the time for what a committee adds, and never more than five minutes', () => {
+  for (let members = 2; members <= limits.MAX_NODES; members++) {
+    for (let threshold = 2; threshold <= members; threshold++) {
+      const grows = (operation: 'keygen' | 'presign' | 'sign') =>
+        limits.dialogueGrowthMs(operation, { members, threshold })
+      const most = limits.MAX_DIALOGUE_MS - limits.DIALOGUE_MS
+      const quorums = rehearsalQuorums({ threshold: threshold + 1, parties: members + 1, withDevice: true })
+      const computing = 4_000 * (members - 1) + 250 * quorums.length * threshold
+      expect(grows('keygen')).toBeGreaterThanOrEqual(Math.min(computing, most))
+      expect(grows('presign')).toBe(Math.min(8_000 * (threshold - 1), most))
+      expect(Math.max(grows('keygen'), grows('presign'))).toBeLessThanOrEqual(most)
+      expect(grows('sign')).toBe(0)
+    }
+  }
+  expect(limits.dialogueGrowthMs('refresh', { members: 3, threshold: 2 })).toBe(14_000)
+  expect(limits.dialogueGrowthMs('recover', { members: 5, threshold: 3 })).toBe(26_000)
+})
 
 test('a flag that is none is answered with all that are', () => {
   expect(readSigpairMode(['--mode', 'gateway'], {})).toBe('gateway')

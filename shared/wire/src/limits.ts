@@ -15,6 +15,29 @@ export const MAX_TICKET_BYTES = 4_096
 /** A dialogue, from the first byte to the final acknowledgement. Cloud Run drains for 10 s; phones lose patience first. */
 export const DIALOGUE_MS = 30_000
 
+/** The longest dialogue beside a committee: a phone is not held up for longer, whatever there is to compute. */
+export const MAX_DIALOGUE_MS = 300_000
+
+/**
+ * How much longer than {@link DIALOGUE_MS} a dialogue beside n members may take, of which t sign: on a phone without JIT a further
+ * pair takes 4 s (base OT, and the backup that is verified), and a presign with one peer a quarter of a second. Everybody is
+ * rehearsed with everybody in at most 3 n(n − 1) / t(t − 1) quorums of t. A signature needs no longer.
+ *
+ * Source: docs/spec/gateway.md 3.4.
+ */
+export function dialogueGrowthMs(operation: Operation, { members, threshold }: CommitteeSizes): number {
+  const meetings = (members * (members - 1)) / (threshold - 1)
+  const staged = 4_000 * (members - 1) + Math.ceil(1_000 * meetings)
+  const presigned = 250 * MAX_PRESIGN_BATCH * (threshold - 1)
+  const wanted = operation === 'sign' ? 0 : operation === 'presign' ? presigned : staged
+  return Math.min(wanted, MAX_DIALOGUE_MS - DIALOGUE_MS)
+}
+
+type Operation = 'keygen' | 'presign' | 'sign' | 'refresh' | 'recover'
+
+/** n, and t ≥ 2. */
+export type CommitteeSizes = { readonly members: number; readonly threshold: number }
+
 /** One round: a phone without JIT needs about 3 s for its longest computation (base OT). */
 export const ROUND_MS = 12_000
 
@@ -60,6 +83,9 @@ export const PENDING_MS = 24 * 3_600_000
 
 /** Between our services: one call, including the work behind it. */
 export const INTERNAL_CALL_MS = 15_000
+
+/** A gateway's answer to duo-node: what it says is the better reason, so it says it before duo-node gives up. */
+export const GATEWAY_ANSWER_MS = INTERNAL_CALL_MS - 1_000
 
 /** A share in verifiable encryption, 16 528 bytes as base64url. Source: docs/spec/backup.md 1.5. */
 export const PVE_BYTES = 16_528

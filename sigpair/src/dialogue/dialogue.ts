@@ -1,5 +1,14 @@
 import { type Log, toWireError, type TrustedKeys } from '@tandem/service'
-import { acceptHandshake, canonicalJson, ERRORS, type TicketOperation, toHex, utf8, WireError } from '@tandem/wire'
+import {
+  acceptHandshake,
+  canonicalJson,
+  ERRORS,
+  limits,
+  type TicketOperation,
+  toHex,
+  utf8,
+  WireError,
+} from '@tandem/wire'
 import { type Admitted, admit } from './admit.ts'
 import type { Arrival } from '../server.ts'
 import { type Attempt, auditDenied } from '../audit/audit-denied.ts'
@@ -25,7 +34,7 @@ export type DialogueDeps = OperationDeps &
     readonly deadlines: {
       /** from the socket's opening to the device's first message */
       readonly handshakeMs: number
-      /** from the socket's opening to the final acknowledgement */
+      /** from the socket's opening to the final acknowledgement, but for what a committee adds */
       readonly dialogueMs: number
     }
     readonly log: Log
@@ -56,7 +65,7 @@ export async function serveDialogue(
   const begun = performance.now()
   const watch = watchDialogue(operation)
   const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), deps.deadlines.dialogueMs)
+  const timer = setTimeout(() => deadline.abort(), dialogueMsOf(deps, operation))
   let keyId: string | undefined
   const admitted = (id: string) => {
     keyId = id
@@ -79,6 +88,13 @@ export async function serveDialogue(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** With more parties there is more to compute. Source: docs/spec/gateway.md 3.4. */
+function dialogueMsOf({ deadlines: { dialogueMs }, member }: DialogueDeps, operation: TicketOperation): number {
+  if (!member) return dialogueMs
+  const sizes = { members: member.identities.length, threshold: member.threshold }
+  return dialogueMs + limits.dialogueGrowthMs(operation, sizes)
 }
 
 type Moments = {

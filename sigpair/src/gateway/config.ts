@@ -42,10 +42,12 @@ export type GatewayDeadlines = {
   readonly legMs: number
   /** without a message in either direction */
   readonly idleMs: number
-  /** of a whole socket */
+  /** of a whole socket, but for what a committee adds */
   readonly dialogueMs: number
   /** of one call to one member */
   readonly callMs: number
+  /** of one call of the gateway's own that follows from it */
+  readonly ownCallMs: number
   /** how long the last members are waited for once there are enough */
   readonly patienceMs: number
   /** how long running dialogues may finish after SIGTERM */
@@ -58,8 +60,10 @@ export type GatewayDeadlines = {
 export const GATEWAY_DEADLINES: GatewayDeadlines = {
   legMs: limits.HANDSHAKE_MS,
   idleMs: limits.DIALOGUE_MS,
-  dialogueMs: 4 * limits.DIALOGUE_MS,
-  callMs: 10_000,
+  // our clock starts first
+  dialogueMs: limits.DIALOGUE_MS + limits.HANDSHAKE_MS,
+  callMs: 9_000,
+  ownCallMs: 4_000,
   patienceMs: 1_000,
   drainMs: DRAIN_MS,
 }

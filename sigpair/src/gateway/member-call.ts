@@ -8,6 +8,8 @@ export type MemberCall = {
   readonly target: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer>
+  /** of the gateway's own: it follows from another one */
+  readonly isOwn?: true
 }
 
 export type Fields = Readonly<Record<string, unknown>>
@@ -57,5 +59,6 @@ export async function ownCall(key: SigningKey, method: string, path: string, jso
   const from = { issuer: 'gateway', subject: 'system', audience: ['sigpair'] }
   const token = await issueServiceToken(key, from, { method, path, body })
   const type = json === undefined ? {} : { 'content-type': 'application/json' }
-  return { method, target: path, body, headers: { authorization: `Bearer ${token}`, ...type } }
+  const headers = { authorization: `Bearer ${token}`, ...type }
+  return { method, target: path, body, headers, isOwn: true }
 }

@@ -1,5 +1,5 @@
 import type { Log } from '@tandem/service'
-import { decodeMux, encodeMux, ERRORS, type MuxMessage, WireError } from '@tandem/wire'
+import { decodeMux, encodeMux, ERRORS, limits, type MuxMessage, WireError } from '@tandem/wire'
 import type { Arrival } from '../server.ts'
 import { type End, endOf, type Line } from './channel-ws.ts'
 import type { GatewayDeadlines } from './config.ts'
@@ -7,6 +7,8 @@ import type { GatewayDeadlines } from './config.ts'
 export type RelayDeps = {
   /** n */
   readonly members: number
+  /** t */
+  readonly threshold: number
   /** opens a leg's other end; whatever goes wrong with it shows in how it ends */
   readonly dial: (index: number, arrival: Arrival) => Line
   /** indices of the members that take devices now, ascending */
@@ -131,8 +133,9 @@ function endLeg({ device }: Board, leg: Leg, end: End): void {
 }
 
 /** Nobody keeps a socket by saying nothing, and nobody for longer than any dialogue lasts. */
-function watchOver({ device, legs, deadlines }: Board) {
-  const { legMs, idleMs, dialogueMs } = deadlines
+function watchOver({ device, legs, arrival, deadlines, ...sizes }: Board) {
+  const { legMs, idleMs } = deadlines
+  const dialogueMs = deadlines.dialogueMs + limits.dialogueGrowthMs(arrival.operation, sizes)
   let idle: NodeJS.Timeout | undefined
   const isOpen = () => [...legs.values()].some(({ over }) => !over)
   const end = () => {

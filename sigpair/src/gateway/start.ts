@@ -10,6 +10,7 @@ import {
   type Log,
   type Route,
 } from '@tandem/service'
+import { limits } from '@tandem/wire'
 import { arithmetic } from '../compute/arithmetic.ts'
 import { type Arrival, listenForSockets } from '../server.ts'
 import type { Sigpair } from '../start.ts'
@@ -26,9 +27,6 @@ import { gatewayRoutes } from './routes.ts'
 type Listener = { readonly url: string; readonly close: (graceMs: number) => Promise<void> }
 
 type Parts = { readonly config: GatewayConfig; readonly log: Log; readonly drain: Drain }
-
-/** A call to the members, what follows from it, and the members that are waited for in vain. Source: docs/spec/gateway.md 4.1 */
-const ANSWER_MS = 20_000
 
 /**
  * Starts a gateway: listeners, and ways to the members. It has nothing to open and nothing to keep.
@@ -58,11 +56,14 @@ export async function startGateway(config: GatewayConfig): Promise<Sigpair> {
 
 async function openGateway({ config, log, drain }: Parts): Promise<Gateway> {
   const { members, threshold, signingKeyFile, keysAreMounted, deadlines } = config
-  const { callMs: timeoutMs, patienceMs } = deadlines
+  const { callMs, ownCallMs, patienceMs } = deadlines
   return {
     sizes: { threshold, members: members.length },
     members: members.map(({ internalUrl: url }, at) => {
-      return attended(log, at + 1, async (call) => drain.track(askMember({ index: at + 1, url, timeoutMs }, call)))
+      return attended(log, at + 1, async (call) => {
+        const timeoutMs = call.isOwn === true ? ownCallMs : callMs
+        return drain.track(askMember({ index: at + 1, url, timeoutMs }, call))
+      })
     }),
     committee: { threshold, nodes: members.map(({ publicKey, identity }) => ({ publicKey, identity })) },
     key: await loadOrCreateSigningKey(signingKeyFile, keysAreMounted),
@@ -88,10 +89,11 @@ function attended(log: Log, index: number, ask: Member['ask']): Member {
 }
 
 async function serveDevices({ config, log, drain }: Parts): Promise<Listener> {
-  const { host, port, hosts, origins, proxies, bounds, deadlines, members } = config
+  const { host, port, hosts, origins, proxies, bounds, deadlines, members, threshold } = config
   const reached = reachOf(members.map(({ url }) => url))
   const deps = {
     members: members.length,
+    threshold,
     reached,
     deadlines,
     log,
@@ -112,7 +114,8 @@ async function serveInternal({ config, log, drain }: Parts, gateway: Gateway): P
   const reached = reachOf(members.map(({ internalUrl }) => internalUrl))
   const routes = [...healthOf(reached, config, drain), ...gatewayRoutes(gateway)]
   const name = 'gateway (internal)'
-  const http = await listen(handle(routes, { log, hosts, drain, deadlineMs: ANSWER_MS }), { name, host, port })
+  const deps = { log, hosts, drain, deadlineMs: limits.GATEWAY_ANSWER_MS }
+  const http = await listen(handle(routes, deps), { name, host, port })
   return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
 }
 

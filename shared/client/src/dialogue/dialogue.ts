@@ -53,6 +53,8 @@ export type DialogueRequest = {
   readonly device: DeviceIdentity
   readonly ticket: string
   readonly hello: Hello
+  /** until it is over; default {@link limits.DIALOGUE_MS} */
+  readonly dialogueMs?: number
   /** to offer, ascending; default {@link WIRE_VERSIONS} */
   readonly versions?: readonly number[]
 }
@@ -65,10 +67,10 @@ export type DialogueRequest = {
  *         otherwise the code Sigpair closed the socket with
  */
 export async function openDialogue(platform: Platform, request: DialogueRequest): Promise<Dialogue> {
-  const { hello, device, member, versions = WIRE_VERSIONS } = request
+  const { hello, device, member, versions = WIRE_VERSIONS, dialogueMs = limits.DIALOGUE_MS } = request
   const socket = platform.connect(`${request.sigpairUrl}/v1/${hello.op}`, subprotocolsOf('tandem', versions))
   const inbox = createInbox(socket)
-  const cancel = platform.after(limits.DIALOGUE_MS, () => {
+  const cancel = platform.after(dialogueMs, () => {
     inbox.fail(new TandemError('NETWORK', 'The dialogue with Sigpair took too long; try again.'))
   })
   try {

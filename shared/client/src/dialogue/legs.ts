@@ -1,5 +1,5 @@
 import { type Channel, type PartyIndex, partyIndex } from '@tandem/rounds'
-import { type CommitteeHello, subprotocolsOf, toHex, WIRE_VERSIONS } from '@tandem/wire'
+import { type CommitteeHello, limits, subprotocolsOf, toHex, WIRE_VERSIONS } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import { DEVICE, deviceIndexOf, membersOf } from '../members.ts'
 import type { PinnedKeys } from '../pin.ts'
@@ -84,7 +84,7 @@ async function openCommittee(platform: Platform, request: LegsRequest, self: Par
     const members = membersOf(keys).filter(({ index }) => chosen.includes(index))
     const opening = members.map(async (member) => {
       const own = { ...platform, connect: () => mux.connect(member.index) }
-      const asked = { ...request, hello: { ...hello, committee }, member, self }
+      const asked = { ...request, hello: { ...hello, committee }, member, self, dialogueMs: dialogueMsOf(request) }
       return [member.index, await blaming(self, member.index, openDialogue(own, asked))] as const
     })
     const legs = legsOf(self, new Map(await Promise.all(opening)), stageId)
@@ -94,6 +94,13 @@ async function openCommittee(platform: Platform, request: LegsRequest, self: Par
     mux.close()
     throw failure
   }
+}
+
+/** With more members there is more to compute. Source: docs/spec/gateway.md 3.4. */
+function dialogueMsOf({ keys: { committee }, hello: { op } }: LegsRequest): number {
+  if (committee === undefined) return limits.DIALOGUE_MS
+  const sizes = { members: committee.nodes.length, threshold: committee.threshold }
+  return limits.DIALOGUE_MS + limits.dialogueGrowthMs(op, sizes)
 }
 
 function closing(legs: Legs, closeSocket: () => void): () => void {
