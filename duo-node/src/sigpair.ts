@@ -8,7 +8,7 @@ import {
   type ServiceIdentity,
   type SigningKey,
 } from '@tandem/service'
-import { limits, WireError } from '@tandem/wire'
+import { demanding, INTERNAL_VERSIONS, limits, WireError } from '@tandem/wire'
 import type { BackendCall } from './forward.ts'
 
 export type SigpairOptions = {
@@ -32,6 +32,7 @@ export function sigpair({ url, key, identity = noIdentity, timeoutMs = limits.IN
     try {
       const headers = {
         ...(await identity(url)),
+        ...demanding(INTERNAL_VERSIONS),
         authorization: `Bearer ${await issueServiceToken(key, from, call)}`,
         'x-tandem-caller': token,
         ...(body.length === 0 ? {} : { 'content-type': 'application/json' }),

@@ -15,8 +15,10 @@ import {
   isOperation,
   isPathOf,
   type KeyEvent,
+  INTERNAL_VERSIONS,
   limits,
   OPERATIONS,
+  requireVersion,
   SOCKET_HANDSHAKE,
   type SocketAnswer,
   socketCall,
@@ -95,6 +97,7 @@ function isForUs({ headers }: IncomingMessage, hosts: readonly string[]): boolea
 
 async function admitted({ admit, drain }: SocketDeps, { handshake }: Socket): Promise<void> {
   if (drain.draining()) throw new WireError('UNAVAILABLE', 'draining')
+  requireVersion(handshake.auth['version'], INTERNAL_VERSIONS)
   const token: unknown = handshake.auth['token']
   if (typeof token !== 'string') throw new WireError('UNAUTHENTICATED')
   await admit({ ...SOCKET_HANDSHAKE, body: new Uint8Array(), token })

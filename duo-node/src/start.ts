@@ -18,7 +18,7 @@ import {
   watchStore,
 } from '@tandem/service'
 import { openStore, ref, type Store } from '@tandem/store'
-import { limits } from '@tandem/wire'
+import { INTERNAL_VERSIONS, limits } from '@tandem/wire'
 import type { DuoNodeConfig } from './config.ts'
 import { type Events, openEvents } from './events.ts'
 import { type BackendCall, type ForwardDeps, forward } from './forward.ts'
@@ -61,7 +61,13 @@ export async function startDuoNode(config: DuoNodeConfig): Promise<DuoNode> {
   const forwarding = forward(backend)
   const jobs = jobRoutes({ sigpair: optionsFor(config, key), deliver: events.look, caller })
   const routes = [...health, ...operationRoutes(forwarding), ...events.routes, ...jobs]
-  const handler = handle(routes, { log, hosts: config.hosts, deadlineMs: DEADLINE_MS, drain })
+  const handler = handle(routes, {
+    log,
+    hosts: config.hosts,
+    versions: INTERNAL_VERSIONS,
+    deadlineMs: DEADLINE_MS,
+    drain,
+  })
   const server = await listen(handler, { name: 'duo-node', host: config.host, port: config.port })
   const { hosts } = config
   const sockets = serveSockets(server.server, {

@@ -11,7 +11,7 @@ import {
   projectOf,
   trustKeys,
 } from '@tandem/service'
-import { toHex } from '@tandem/wire'
+import { INTERNAL_VERSIONS, toHex } from '@tandem/wire'
 import { arithmetic } from './compute/arithmetic.ts'
 import { checkpointAll, checkpointEvery } from './audit/audit-checkpoint.ts'
 import type { Config } from './config.ts'
@@ -180,7 +180,7 @@ async function serveInternal(
     }),
     ...maintenanceRoutes({ stores, duoNode, maintenance: maintenanceOf({ config, kms, stores, log }) }),
   ]
-  const http = await listen(handle(routes, { log, hosts, drain }), {
+  const http = await listen(handle(routes, { log, hosts, versions: INTERNAL_VERSIONS, drain }), {
     name: 'sigpair (internal)',
     host,
     port,

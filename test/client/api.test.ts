@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createApi } from '../../shared/client/src/api.ts'
 import { defaultPlatform } from '../../shared/client/src/platform.ts'
+import { versionError } from '../../shared/client/src/versions.ts'
 
 let server: Server
 let requests = 0
@@ -49,6 +50,27 @@ test('an error keeps its code and request id, and is worded by us', async () => 
     message: expect.not.stringContaining('script') as string,
   })
   expect(requests).toBe(1)
+})
+
+test.each([
+  ['served: 2, 3', 'update the app'],
+  ['served: 0', 'different versions; update the app'],
+  ['<b>', 'different versions; update the app'],
+])('a server with "%s" is told apart from one that refuses, and asked once', async (details, advice) => {
+  let demanded: unknown
+  const api = await apiAgainst((request, response) => {
+    demanded = request.headers['tandem-version']
+    problem(426, { error: 'VERSION_UNSUPPORTED', details, requestId: 'r1' })(request, response)
+  })
+  const asked = api.sign({ sessionId: 'ses_x' })
+  await expect(asked).rejects.toMatchObject({ code: 'VERSION_UNSUPPORTED', requestId: 'r1' })
+  await expect(asked).rejects.toThrow(advice)
+  expect([demanded, requests]).toEqual(['1', 1])
+})
+
+test('a server that is older than the app is its operator’s to update', () => {
+  expect(versionError('served: 1, 2', { spoken: [3] }).message).toContain('its operator must update it')
+  expect(versionError('served: 1, 4', { spoken: [3] }).message).toContain('update the app')
 })
 
 test('what the service calls retryable is repeated, and then succeeds', async () => {

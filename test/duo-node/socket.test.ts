@@ -106,6 +106,15 @@ describe('refuses to connect', () => {
     first.close()
   })
 
+  test('in a version that is not spoken, before its token is spent', async () => {
+    const token = await handshakeToken(key)
+    const refused = await refusalOf(dial(node.url, { token, version: 2 }))
+    expect(refused).toMatchObject({ error: 'VERSION_UNSUPPORTED', details: 'served: 1', statusCode: 426 })
+    const spoken = dial(node.url, { token, version: 1 })
+    await heard(spoken, 'connect')
+    spoken.close()
+  })
+
   test('over polling, from a page, and under another name', async () => {
     const token = await handshakeToken(key)
     expect(await refusalOf(dial(node.url, { token }, { transports: ['polling'] }))).toBeUndefined()
@@ -234,6 +243,13 @@ describe('the backend’s side', () => {
       while (!(await asking.readIdentity().then(Boolean, () => false)));
     }
     await other.close()
+  })
+
+  test('demands its version of both ways, and blames no app for a duo-node or Sigpair of another', async () => {
+    sigpair.answer = { status: 426, body: '{"error":"VERSION_UNSUPPORTED","details":"served: 7"}' }
+    for (const url of [node.url, ws(node.url)])
+      await expect(duoNode({ url, key }).readIdentity()).rejects.toMatchObject({ code: 'INTERNAL' })
+    expect(sigpair.calls.map(({ headers }) => headers['tandem-version'])).toEqual(['1', '1'])
   })
 
   test('gives up on a duo-node that takes the call and never answers', async () => {

@@ -145,6 +145,28 @@ describe('a route', () => {
 })
 
 describe('what is refused', () => {
+  test('a version that is not served, whatever is asked for, before anything is done', async () => {
+    let done = 0
+    const counted = route({
+      method: 'POST',
+      path: '/counted',
+      handle: async () => ({ status: 200, body: { n: ++done } }),
+    })
+    const { call } = await serve([counted], { versions: [1, 2] })
+    const demand = async (version: string, path = '/counted') =>
+      call(path, { method: 'POST', headers: { 'tandem-version': version } })
+    for (const version of ['3', '0', '1.0', '1, 2', 'x', '']) {
+      const { status, headers, body } = await demand(version)
+      expect([status, body]).toMatchObject([426, { error: 'VERSION_UNSUPPORTED', details: 'served: 1, 2' }])
+      expect([headers.get('tandem-versions'), headers.get('upgrade')]).toEqual(['1, 2', 'tandem'])
+    }
+    expect((await demand('3', '/later')).status).toBe(426)
+    expect(done).toBe(0)
+    for (const version of ['1', '2']) expect(await demand(version)).toMatchObject({ status: 200 })
+    const free = await call('/counted', { method: 'POST' })
+    expect([free.status, free.headers.get('tandem-versions')]).toEqual([200, '1, 2'])
+  })
+
   const deep = (n: number) => `${'['.repeat(n)}${']'.repeat(n)}`
 
   test.each<readonly [string, string | Uint8Array<ArrayBuffer>]>([

@@ -1,5 +1,5 @@
 import { issueServiceToken, NoAnswer, type ServiceIdentity, span, timed, traceparentHeader } from '@tandem/service'
-import { operationOf, SOCKET_HANDSHAKE, socketAnswer } from '@tandem/wire'
+import { INTERNAL_VERSIONS, isErrorCode, operationOf, SOCKET_HANDSHAKE, socketAnswer } from '@tandem/wire'
 import { io, type Socket } from 'socket.io-client'
 import type { DuoNodeCall, Transport, TransportOptions } from './duo-node-transport.ts'
 
@@ -25,7 +25,7 @@ export function overSocket({ url, key, identity, timeoutMs }: SocketOptions): Tr
     // A token is good once: each attempt to connect needs its own.
     auth: (give) => {
       handshake().then(
-        (token) => give({ token }),
+        (token) => give({ token, version: INTERNAL_VERSIONS.at(-1) }),
         () => give({}),
       )
     },
@@ -89,8 +89,15 @@ async function connected(socket: Socket): Promise<void> {
       act()
     }
     const up = () => settle(resolve)
-    const down = (cause: Error) => settle(() => reject(new NoAnswer('duo-node cannot be reached', { cause })))
+    const down = (cause: Error) => settle(() => reject(new NoAnswer(whyNot(cause), { cause })))
     const timer = setTimeout(() => down(new Error('timeout')), CONNECT_MS)
     socket.once('connect', up).once('connect_error', down)
   })
+}
+
+/** For the log: a refused connection says why, as a problem. */
+function whyNot(cause: Error & { readonly data?: unknown }): string {
+  const { error, details } = { ...(cause.data as { readonly error?: unknown; readonly details?: unknown } | undefined) }
+  if (!isErrorCode(error)) return 'duo-node cannot be reached'
+  return `duo-node refuses the connection: ${error}${typeof details === 'string' ? ` (${details.slice(0, 200)})` : ''}`
 }

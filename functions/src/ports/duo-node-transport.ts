@@ -1,5 +1,5 @@
 import { callHttp, type HttpAnswer, noIdentity, type ServiceIdentity, type SigningKey } from '@tandem/service'
-import { limits } from '@tandem/wire'
+import { demanding, INTERNAL_VERSIONS, limits } from '@tandem/wire'
 
 /** One call, with the token for it. */
 export type DuoNodeCall = {
@@ -41,7 +41,8 @@ type HttpOptions = { readonly url: string; readonly identity: ServiceIdentity; r
 export function overHttp({ url, identity, timeoutMs }: HttpOptions): Transport {
   return async ({ method, path, body, token }) => {
     const type = body.length === 0 ? {} : { 'content-type': 'application/json' }
-    const headers = { ...(await identity(url)), authorization: `Bearer ${token}`, ...type }
+    const given = { ...demanding(INTERNAL_VERSIONS), ...type }
+    const headers = { ...(await identity(url)), authorization: `Bearer ${token}`, ...given }
     return callHttp({ url: `${url}${path}`, method, headers, body, timeoutMs })
   }
 }

@@ -16,6 +16,7 @@ import {
   type CreateProfileResponse,
   cloudPublicKeyResponse,
   createProfileResponse,
+  demanding,
   ERRORS,
   type EnrolResponse,
   enrolResponse,
@@ -45,7 +46,6 @@ import {
   ticketResponse,
   toHex,
   transactionResponse,
-  VERSION_HEADER,
   WIRE_VERSIONS,
 } from '@tandem/wire'
 import { type AuditHeads, headOf } from './audit-heads.ts'
@@ -186,7 +186,7 @@ async function request<T>(
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
-        [VERSION_HEADER]: `${WIRE_VERSIONS.at(-1)}`,
+        ...demanding(WIRE_VERSIONS),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
         ...(trace === undefined ? {} : { traceparent: trace }),
@@ -221,10 +221,11 @@ function problem(status: number, value: unknown): TandemError {
     unknown
   >
   const code = isErrorCode(error) ? error : status >= 500 ? 'UNAVAILABLE' : 'VALIDATION_FAILED'
-  if (code === 'VERSION_UNSUPPORTED') return versionError(typeof details === 'string' ? details : '')
+  const id = typeof requestId === 'string' ? { requestId: requestId.slice(0, 64) } : {}
+  if (code === 'VERSION_UNSUPPORTED') return versionError(typeof details === 'string' ? details : '', id)
   return new TandemError(code, ERRORS[code].message, {
     ...(typeof details === 'string' ? { details: details.slice(0, 200) } : {}),
-    ...(typeof requestId === 'string' ? { requestId: requestId.slice(0, 64) } : {}),
+    ...id,
   })
 }
 

@@ -18,6 +18,8 @@ export function answerError(error: unknown, requestId: string, log: Log): Answer
     body: toProblem(wire, requestId),
     headers: {
       'content-type': 'application/problem+json',
+      // RFC 9110, 15.5.22
+      ...(status === 426 ? { upgrade: 'tandem', connection: 'upgrade' } : {}),
       ...(wire.retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(wire.retryAfter)) }),
     },
   }

@@ -61,8 +61,11 @@ async function readBounded(response: Response): Promise<Uint8Array<ArrayBuffer>>
   return Uint8Array.from(Buffer.concat(chunks))
 }
 
-/** Refusals of our own token: the user can do nothing about them and must not be told to sign in again. */
-const OURS = new Set(['UNAUTHENTICATED', 'FORBIDDEN'])
+/**
+ * Refusals of our own token or version: the user can do nothing about them, and must not be told to sign in again or to update
+ * the app.
+ */
+const OURS = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'VERSION_UNSUPPORTED'])
 
 /**
  * What an error answer of one of our services says, by its code.
@@ -72,9 +75,10 @@ const OURS = new Set(['UNAUTHENTICATED', 'FORBIDDEN'])
 export function errorOfAnswer({ status, body }: HttpAnswer): WireError {
   const { error, details } = fieldsOf(body)
   if (!isErrorCode(error)) throw new NoAnswer(`an answer of status ${status} that is not of our form`)
-  const cause = new Error(`the called service refuses: ${error}`)
+  const said = typeof details === 'string' ? details.slice(0, 500) : undefined
+  const cause = new Error(`the called service refuses: ${error}${said === undefined ? '' : ` (${said})`}`)
   if (OURS.has(error)) return new WireError('INTERNAL', undefined, { cause })
-  return new WireError(error, typeof details === 'string' ? details.slice(0, 500) : undefined, { cause })
+  return new WireError(error, said, { cause })
 }
 
 function fieldsOf(body: Uint8Array): Readonly<Record<string, unknown>> {

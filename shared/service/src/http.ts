@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { limits, WireError } from '@tandem/wire'
+import { limits, requireVersion, VERSION_HEADER, VERSIONS_HEADER, WIRE_VERSIONS, WireError } from '@tandem/wire'
 import { answerError } from './answer.ts'
 import { type NodeRequest, readBody } from './body.ts'
 import type { Drain } from './drain.ts'
@@ -14,6 +14,8 @@ export type HandleDeps = {
   readonly hosts: readonly string[]
   /** origins a browser may call from; without an `Origin` header it is no browser's cross-site call */
   readonly origins?: readonly string[]
+  /** what a caller may demand. Default {@link WIRE_VERSIONS} */
+  readonly versions?: readonly number[]
   /** default {@link limits.MAX_JSON_BYTES} */
   readonly maxBytes?: number
   /** after this the caller gets UNAVAILABLE; the work itself goes on. Default {@link limits.INTERNAL_CALL_MS} */
@@ -48,7 +50,8 @@ type Exchange = {
 async function answer(routes: readonly Route[], deps: HandleDeps, exchange: Exchange): Promise<number> {
   const { req, res, requestId, observed } = exchange
   const { log } = deps
-  const headers: Record<string, string> = { 'x-request-id': requestId }
+  const versions = (deps.versions ?? WIRE_VERSIONS).join(', ')
+  const headers: Record<string, string> = { 'x-request-id': requestId, [VERSIONS_HEADER]: versions }
   const startedAt = performance.now()
 
   const sent = await serve(routes, deps, req, { requestId, log, headers, observed })
@@ -77,6 +80,7 @@ async function serve(routes: readonly Route[], deps: HandleDeps, req: NodeReques
   const target = targetOf(req)
   const { pathname, searchParams } = splitTarget(target)
   if (!isProbe(pathname)) checkHost(req.headers, deps)
+  requireVersion(req.headers[VERSION_HEADER], deps.versions ?? WIRE_VERSIONS)
   const found = match(routes, req.method ?? '', pathname)
   if (found === undefined) throw new WireError('NOT_FOUND')
   context.observed.matched(found.route.path)

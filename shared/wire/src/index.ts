@@ -461,6 +461,7 @@ export {
   type Agreement,
   agree,
   agreementOn,
+  demanding,
   INTERNAL_VERSIONS,
   offeredIn,
   requireVersion,

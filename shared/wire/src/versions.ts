@@ -58,6 +58,11 @@ export function agreementOn(family: SocketFamily, offered: readonly number[], ch
   return { version, offered: offered.toSorted((a, b) => a - b) }
 }
 
+/** The header of a request that demands the newest version of these. */
+export function demanding(versions: readonly number[]): Readonly<Record<string, string>> {
+  return { [VERSION_HEADER]: `${Math.max(...versions)}` }
+}
+
 /** `VERSION_UNSUPPORTED`, with the versions that would do. */
 export function versionUnsupported(served: readonly number[]): WireError {
   return new WireError('VERSION_UNSUPPORTED', `served: ${served.join(', ')}`)

@@ -1,5 +1,5 @@
 import { callHttp, type HttpAnswer, issueServiceToken, NoAnswer, parseJson, type SigningKey } from '@tandem/service'
-import { canonicalJson, isErrorCode, utf8, WireError } from '@tandem/wire'
+import { canonicalJson, demanding, INTERNAL_VERSIONS, isErrorCode, utf8, WireError } from '@tandem/wire'
 
 /** One internal call, as every member gets it. */
 export type MemberCall = {
@@ -59,6 +59,6 @@ export async function ownCall(key: SigningKey, method: string, path: string, jso
   const from = { issuer: 'gateway', subject: 'system', audience: ['sigpair'] }
   const token = await issueServiceToken(key, from, { method, path, body })
   const type = json === undefined ? {} : { 'content-type': 'application/json' }
-  const headers = { authorization: `Bearer ${token}`, ...type }
+  const headers = { authorization: `Bearer ${token}`, ...demanding(INTERNAL_VERSIONS), ...type }
   return { method, target: path, body, headers, isOwn: true }
 }

@@ -4,6 +4,7 @@ import {
   completeSessionRequest,
   prepareBatchRequest,
   prepareSessionRequest,
+  VERSION_HEADER,
   WireError,
 } from '@tandem/wire'
 import type { z } from 'zod'
@@ -88,7 +89,7 @@ async function serve(gateway: Gateway, catchUp: CatchUp, asked: Asked): Promise<
 
 /** Byte for byte, with the tokens that are bound to it. Spec: gateway 1.2. */
 function callOf({ method, target, headers, rawBody }: Incoming): MemberCall {
-  const passed = ['authorization', 'x-tandem-caller', 'content-type'].flatMap((name) => {
+  const passed = ['authorization', 'x-tandem-caller', 'content-type', VERSION_HEADER].flatMap((name) => {
     const value = headers[name]
     return typeof value === 'string' ? [[name, value]] : []
   })

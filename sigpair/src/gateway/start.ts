@@ -10,7 +10,7 @@ import {
   type Log,
   type Route,
 } from '@tandem/service'
-import { limits } from '@tandem/wire'
+import { INTERNAL_VERSIONS, limits } from '@tandem/wire'
 import { arithmetic } from '../compute/arithmetic.ts'
 import { type Arrival, listenForSockets } from '../server.ts'
 import type { Sigpair } from '../start.ts'
@@ -114,7 +114,7 @@ async function serveInternal({ config, log, drain }: Parts, gateway: Gateway): P
   const reached = reachOf(members.map(({ internalUrl }) => internalUrl))
   const routes = [...healthOf(reached, config, drain), ...gatewayRoutes(gateway)]
   const name = 'gateway (internal)'
-  const deps = { log, hosts, drain, deadlineMs: limits.GATEWAY_ANSWER_MS }
+  const deps = { log, hosts, versions: INTERNAL_VERSIONS, drain, deadlineMs: limits.GATEWAY_ANSWER_MS }
   const http = await listen(handle(routes, deps), { name, host, port })
   return { url: `http://${host}:${http.port}`, close: async (graceMs) => closeAfter(http, drain, graceMs) }
 }
