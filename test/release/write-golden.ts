@@ -11,6 +11,7 @@ import { saveWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { atOnce } from '../helpers/at-once.ts'
 import { fast } from '../helpers/backends.ts'
 import { seeded } from '../helpers/rng.ts'
+import { goldenDialogue } from './recorded-dialogue.ts'
 
 /**
  * `write-golden.ts VERSION`: what a release writes, for later ones to load (docs/release.md, section 3). The key is that of
@@ -76,3 +77,4 @@ const manifest = {
   frames,
 }
 write('golden.json', `${JSON.stringify(manifest, null, 2)}\n`)
+write('dialogue.json', `${JSON.stringify(await goldenDialogue(Date.now()), null, 2)}\n`)
