@@ -44,7 +44,7 @@ type Schemas = Readonly<Record<string, Schema>>
 function article({ path, method, operation }: Listed, schemas: Schemas): string {
   const { operationId, summary, parameters = [], requestBody, responses, security } = operation
   const limits = operation['x-rate-limits'] ?? []
-  const repeatable = parameters.some(({ in: place }) => place === 'header')
+  const repeatable = parameters.some(({ name }) => name === 'Idempotency-Key')
   const chips = [
     security === undefined ? 'no token' : 'user' in (security[0] ?? {}) ? 'user token' : 'signature of duo-node',
     ...limits.map((name) => `limit: ${name}`),
