@@ -36,7 +36,7 @@ export {
   type Stage,
   shareHolds,
 } from './share-codec.ts'
-export { committeeOf, deviceOf, type Sharing } from './sharing.ts'
+export { committeeOf, deviceOf, type Sharing, weightOf } from './sharing.ts'
 export { ackMessage, type StagingDeps, type StagingProtocol } from './staging/staging-session.ts'
 export { checkSignature, combine, type RecoveryRange } from './signing/assemble.ts'
 export { type ChildKey, derive, encodePath, type ExtendedKey, MAX_PATH_LENGTH } from './derive.ts'

@@ -3,7 +3,7 @@ import type { PartyIndex } from '@tandem/rounds'
 import { toHex } from '@tandem/wire'
 import { TandemError } from '../errors.ts'
 import { membersToSign, SIGPAIR } from '../members.ts'
-import { readBackupBundle } from './backup-bundle.ts'
+import { readBackupBundle, type SealedShareOf } from './backup-bundle.ts'
 
 /** Sigpair's share as its owner has it: the ciphertext, and what opens it. */
 export type SealedHalf = {
@@ -38,21 +38,27 @@ export function openSigpairBackup(backend: Backend, ours: KeyShare, { encryptedD
  *
  * @returns those that open, at least as many as sign with the device: with the device's `combineShares` takes them; the caller
  *          overwrites their secrets
- * @throws {TandemError} `BACKUP` if fewer do
+ * @throws {TandemError} `BACKUP` if fewer do, naming the members whose do not
  *
  * Source: docs/spec/gateway.md 5.3.
  */
 export function openCommitteeBackups(backend: Backend, ours: KeyShare, { encryptedData, dk }: SealedHalf): KeyShare[] {
-  const shares = readBackupBundle(encryptedData).flatMap(({ index, encryptedData: one }) => {
+  const entries = readBackupBundle(encryptedData)
+  const shares = entries.flatMap(({ index, encryptedData: one }) => {
     const opened = openBackupOf(backend, ours, index, { encryptedData: one, dk })
     return opened === undefined ? [] : [shareOfPeer(backend, ours, index, opened)]
   })
   if (shares.length >= membersToSign(ours)) return shares
   for (const { secret } of shares) secret.fill(0)
-  throw new TandemError(
-    'BACKUP',
-    `${shares.length} shares of epoch ${ours.epoch} open, ${membersToSign(ours)} are needed: another recovery key, another wallet or epoch, or a damaged file.`,
-  )
+  const closed = entries.filter(({ index }) => shares.every(({ self }) => self !== index))
+  throw new TandemError('BACKUP', tooFew(ours, shares.length, closed))
+}
+
+function tooFew(ours: KeyShare, opened: number, closed: readonly SealedShareOf[]): string {
+  const few = `${opened} members’ shares of epoch ${ours.epoch} open, ${membersToSign(ours)} are needed`
+  if (closed.length === 0) return `${few}, and this file has no others.`
+  const names = closed.map(({ index }) => `member ${index}`).join(', ')
+  return `${few}. Not opened: ${names}; another recovery key, another wallet or epoch, or a damaged file.`
 }
 
 /** Sigpair's share as a share of its own, which `combineShares` and the protocols take. */
