@@ -1,36 +1,39 @@
 import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import {
+  type Backend,
   hideSecrets,
   type KeygenResult,
   type KeyShare,
-  noble,
   openPair,
   refresh,
   sign,
   type SigningKey,
 } from '@tandem/ecdsa'
-import { partyIndex, type PartyIndex, sessionId } from '@tandem/rounds'
+import { type PartyIndex, sessionId } from '@tandem/rounds'
 import { toHex } from '@tandem/wire'
 import { hashMessage, Signature as EthersSignature, verifyMessage } from 'ethers'
-import type { Halves } from './halves.ts'
+import { addendsOf } from './addends.ts'
 import { runTogether } from './together.ts'
-
-const DEVICE = partyIndex(1)
-const SIGPAIR = partyIndex(2)
 
 const random = (n: number) => new Uint8Array(randomBytes(n))
 
 /**
- * Signs a text with the two halves, by the protocol that device and Sigpair run: a backup holds no pair, so a refresh in memory
- * makes one first. The shares are never added, and nothing of what the refresh makes is kept.
+ * Signs a text with the shares of those that sign together, by the protocol that they run: a backup holds no pair, so a refresh in
+ * memory makes them first. The shares are never added, and nothing of what the refresh makes is kept.
  *
+ * @param shares  ascending, as many as sign
  * @param address EIP-55
  * @returns 0x-hex of r ‖ s ‖ v, checked under the address by another library
  * @throws {Error} if it does not hold
  */
-export async function drill({ device, sigpair }: Halves, text: string, address: string): Promise<string> {
-  const [first, second] = await freshPair(device, sigpair)
+export async function drill(
+  backend: Backend,
+  shares: readonly KeyShare[],
+  text: string,
+  address: string,
+): Promise<string> {
+  const fresh = await refreshed(backend, shares)
   const message = {
     digest: Buffer.from(hashMessage(text).slice(2), 'hex'),
     path: [],
@@ -39,14 +42,14 @@ export async function drill({ device, sigpair }: Halves, text: string, address: 
   }
   const session = {
     sigid: sessionId(random(32)),
-    signers: [DEVICE, SIGPAIR],
+    signers: fresh.map(({ share }) => share.self),
     assembler: 'all' as const,
     range: 'evm' as const,
   }
   try {
-    const sides = [first, second].map((result): [PartyIndex, ReturnType<typeof sign>] => [
+    const sides = fresh.map((result): [PartyIndex, ReturnType<typeof sign>] => [
       result.share.self,
-      sign({ ...session, message }, signingKeyOf(result), { backend: noble, rng: random }),
+      sign({ ...session, message }, signingKeyOf(backend, result), { backend, rng: random }),
     ])
     const [made] = await runTogether(new Map(sides))
     if (made === undefined) throw new Error('no signature was made')
@@ -56,25 +59,26 @@ export async function drill({ device, sigpair }: Halves, text: string, address: 
     if (verifyMessage(text, serialized) !== address) throw new Error('the signature is not of this address')
     return serialized
   } finally {
-    for (const { share } of [first, second]) share.secret.fill(0)
+    for (const { share } of fresh) share.secret.fill(0)
   }
 }
 
-async function freshPair(device: KeyShare, sigpair: KeyShare): Promise<readonly [KeygenResult, KeygenResult]> {
-  const secrets = [random(32), random(32)]
-  const identities = secrets.map((secret) => ed25519.getPublicKey(secret))
+async function refreshed(backend: Backend, shares: readonly KeyShare[]): Promise<readonly KeygenResult[]> {
+  const addends = addendsOf(backend, shares)
+  const parties = addends.map((share) => ({ share, key: random(32) }))
+  const identities = parties.map(({ key }) => ed25519.getPublicKey(key))
   const stageId = random(32)
-  const side = (share: KeyShare, secret: Uint8Array): [PartyIndex, ReturnType<typeof refresh>] => {
-    const deps = { backend: noble, rng: random, sign: (bytes: Uint8Array) => ed25519.sign(bytes, secret) }
+  const sides = parties.map(({ share, key }): [PartyIndex, ReturnType<typeof refresh>] => {
+    const deps = { backend, rng: random, sign: (bytes: Uint8Array) => ed25519.sign(bytes, key) }
     return [share.self, refresh({ share: hideSecrets({ ...share, identities }), stageId }, deps)]
+  })
+  try {
+    return await runTogether(new Map(sides))
+  } finally {
+    for (const { secret } of addends) secret.fill(0)
   }
-  const [first, second] = await runTogether(
-    new Map([side(device, secrets[0] ?? random(32)), side(sigpair, secrets[1] ?? random(32))]),
-  )
-  if (first === undefined || second === undefined) throw new Error('a refresh has two sides')
-  return [first, second]
 }
 
-function signingKeyOf({ share, pairs }: KeygenResult): SigningKey {
-  return { share, pairs: new Map(pairs.map((pair) => [pair.peer, openPair(noble, pair)])) }
+function signingKeyOf(backend: Backend, { share, pairs }: KeygenResult): SigningKey {
+  return { share, pairs: new Map(pairs.map((pair) => [pair.peer, openPair(backend, pair)])) }
 }

@@ -1,20 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { fromBase64url, fromHex, toHex } from '@tandem/wire'
+import { fromHex, toHex } from '@tandem/wire'
 import { RecoverError } from './errors.ts'
 
 /** Longer than any of our files; what is larger was given by mistake. */
 const MAX_BYTES = 1_000_000
-
-const PVE_BYTES = 16_528
-
-/** Sigpair's backup, with what its file says of itself. */
-export type SigpairFile = {
-  readonly encryptedData: Uint8Array
-  /** of the API's JSON; the bytes alone say nothing */
-  readonly says: { readonly epoch?: number; readonly verificationHash?: string; readonly encryptionKey?: string }
-}
 
 export async function readBytes(path: string, what: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
@@ -22,23 +13,6 @@ export async function readBytes(path: string, what: string): Promise<Uint8Array>
   })
   if (bytes.length > MAX_BYTES) throw input(`${what} is far too long: ${path}`)
   return Uint8Array.from(bytes)
-}
-
-/** As the API answers it, as text of its `encryptedData`, or as bytes. */
-export async function readSigpairFile(path: string): Promise<SigpairFile> {
-  const bytes = await readBytes(path, 'Sigpair’s backup')
-  if (bytes.length === PVE_BYTES) return { encryptedData: bytes, says: {} }
-  const text = Buffer.from(bytes).toString().trim()
-  if (!text.startsWith('{')) return { encryptedData: decoded(text), says: {} }
-  const { encryptedData, epoch, verificationHash, encryptionKey } = jsonOf(text)
-  return {
-    encryptedData: decoded(encryptedData),
-    says: {
-      ...(typeof epoch === 'number' ? { epoch } : {}),
-      ...(typeof verificationHash === 'string' ? { verificationHash: verificationHash.toLowerCase() } : {}),
-      ...(typeof encryptionKey === 'string' ? { encryptionKey: encryptionKey.toLowerCase() } : {}),
-    },
-  }
 }
 
 /** 32 bytes, or 64 hex digits with or without 0x. The caller overwrites them. */
@@ -93,21 +67,6 @@ export async function askNewSecret(question: string): Promise<string> {
 /** What two people compare on their screens. */
 export function sameText(a: Uint8Array | string, b: string): boolean {
   return (typeof a === 'string' ? a : toHex(a)).toLowerCase() === b.toLowerCase()
-}
-
-function jsonOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(text) as Record<string, unknown>
-  } catch (cause) {
-    throw input('Sigpair’s backup looks like JSON and is none: the file is damaged.', cause)
-  }
-}
-
-function decoded(text: unknown): Uint8Array {
-  const isText = typeof text === 'string' && /^[A-Za-z0-9_-]+$/.test(text)
-  const bytes = isText ? fromBase64url(text) : new Uint8Array()
-  if (bytes.length !== PVE_BYTES) throw input(`Sigpair’s backup is damaged: ${PVE_BYTES} bytes are expected.`)
-  return bytes
 }
 
 function input(message: string, cause?: unknown): RecoverError {

@@ -9,7 +9,7 @@ export type RecoverOptions = {
   readonly sigpair: string
   readonly recoveryKey: string
   readonly opensDevice: KeyFile | undefined
-  /** the text to sign with the two halves */
+  /** the text to sign with the shares */
   readonly drill: string | undefined
   readonly out: { readonly path: string; readonly passwordFile: string | undefined } | undefined
 }
@@ -17,16 +17,18 @@ export type RecoverOptions = {
 export const HELP = `npm run recover -- --device FILE --sigpair FILE --recovery-key FILE [options]
 
 Opens both backups of a key and says whether they belong together: its address, its epoch, and the verification hash of
-Sigpair's backup. Works without any server and without a network. Prints no secret.
+Sigpair's backup. Works without any server and without a network. Prints no secret. Where a committee stands in Sigpair's
+place it says, too, how many members there are, how many of their shares are needed, and which of them open.
 
   --device FILE            the device's backup, an age file
-  --sigpair FILE           Sigpair's backup: the API's JSON, its encryptedData alone, or the 16 528 bytes
+  --sigpair FILE           Sigpair's backup, or a committee's: JSON of the API or of an app, its encryptedData alone, or
+                           the bytes: 16 528, of a committee 16 529 for each member
   --recovery-key FILE      the private half of the recovery key: 32 bytes, or 64 hex digits
 
   --passphrase-file FILE   opens the age file; its first line counts. Without it the passphrase is asked for
   --identity-file FILE     or an age identity (AGE-SECRET-KEY-1…)
 
-  --drill                  also signs a text with the two halves, which never meet, and checks it under the address
+  --drill                  also signs a text with the shares, which never meet, and checks it under the address
   --text TEXT              another text than the usual one
   --out FILE               writes the whole key as a JSON keystore, encrypted with a password: it is in one place then.
                            Never writes over a file

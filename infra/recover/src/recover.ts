@@ -1,12 +1,13 @@
 import type { AgeKey } from '@tandem/client/backup'
-import type { KeyShare } from '@tandem/ecdsa'
+import type { Backend, KeyShare } from '@tandem/ecdsa'
 import { toHex } from '@tandem/wire'
 import { computeAddress } from 'ethers'
 import { drill } from './drill.ts'
-import { type Halves, openBothHalves, openDeviceHalf } from './halves.ts'
-import { askHidden, askNewSecret, readBytes, readFirstLine, readRecoveryKey, readSigpairFile } from './inputs.ts'
+import { askHidden, askNewSecret, readBytes, readFirstLine, readRecoveryKey } from './inputs.ts'
 import { writeKeystore } from './keystore.ts'
 import type { KeyFile, RecoverOptions } from './options.ts'
+import { type CommitteeFile, type Opened, openDeviceShare, openShares } from './shares.ts'
+import { readSigpairFile } from './sigpair-file.ts'
 
 /**
  * Opens both backups, says what they are, and does what is asked for with them. Needs no server and no network.
@@ -16,34 +17,35 @@ import type { KeyFile, RecoverOptions } from './options.ts'
  *
  * Source: docs/spec/backup.md, section 5.
  */
-export async function recover(options: RecoverOptions, print: (line: string) => void): Promise<void> {
-  const halves = await openHalves(options)
-  const { device, sigpair, verificationHash } = halves
+export async function recover(backend: Backend, options: RecoverOptions, print: (line: string) => void): Promise<void> {
+  const opened = await openBackups(backend, options)
+  const { device, others, verificationHash, committee } = opened
   try {
     const address = computeAddress(toHex(device.publicKey))
     print(`address            ${address}`)
     print(`epoch              ${device.epoch}`)
     print(`verification hash  ${verificationHash}`)
-    if (options.drill !== undefined) await showDrill(halves, options.drill, address, print)
-    if (options.out !== undefined) await showKeystore(halves, options.out, address, print)
+    if (committee !== undefined) showCommittee(committee, others, print)
+    if (options.drill !== undefined) await showDrill(backend, opened, options.drill, address, print)
+    if (options.out !== undefined) await showKeystore(opened, options.out, address, print)
   } finally {
-    for (const share of [device, sigpair]) share.secret.fill(0)
+    for (const share of [device, ...others]) share.secret.fill(0)
   }
 }
 
-async function openHalves(options: RecoverOptions): Promise<Halves> {
+async function openBackups(backend: Backend, options: RecoverOptions): Promise<Opened> {
   const file = await readBytes(options.device, 'The device’s backup')
   const sigpairFile = await readSigpairFile(options.sigpair)
   const dk = await readRecoveryKey(options.recoveryKey)
   let device: KeyShare | undefined
-  let halves: Halves | undefined
+  let opened: Opened | undefined
   try {
-    device = await openDeviceHalf(file, await ageKeyOf(options.opensDevice))
-    halves = openBothHalves(device, sigpairFile, dk)
-    return halves
+    device = await openDeviceShare(backend, file, await ageKeyOf(options.opensDevice))
+    opened = openShares(backend, device, sigpairFile, dk)
+    return opened
   } finally {
     dk.fill(0)
-    if (halves === undefined) device?.secret.fill(0)
+    if (opened === undefined) device?.secret.fill(0)
   }
 }
 
@@ -53,15 +55,38 @@ async function ageKeyOf(file: KeyFile | undefined): Promise<AgeKey> {
   return { identity: await readFirstLine(file.path, 'The age identity') }
 }
 
-async function showDrill(halves: Halves, text: string, address: string, print: (line: string) => void): Promise<void> {
-  const signature = await drill(halves, text, address)
+function showCommittee(committee: CommitteeFile, others: Opened['others'], print: (line: string) => void): void {
+  const { members, needed, closed, missing, asNamed } = committee
+  if (!asNamed) print('The file names another verification hash: a part of it was changed, or is missing.')
+  print(`members            ${members}, and ${needed} of them are needed`)
+  print(`opened             ${others.length}: ${names(others.map(({ self }) => self))}`)
+  if (closed.length > 0)
+    print(`not opened         ${names(closed)}: damaged, or of another recovery key, wallet or epoch`)
+  if (missing.length > 0) print(`not in the file    ${names(missing)}`)
+}
+
+function names(members: readonly number[]): string {
+  return members.map((index) => `member ${index}`).join(', ')
+}
+
+async function showDrill(
+  backend: Backend,
+  { device, others, committee }: Opened,
+  text: string,
+  address: string,
+  print: (line: string) => void,
+): Promise<void> {
+  const signers = others.slice(0, device.threshold - 1)
+  const shares = [device, ...signers].sort((a, b) => a.self - b.self)
+  const signature = await drill(backend, shares, text, address)
+  const who = committee === undefined ? 'The two halves' : `The device, ${names(signers.map(({ self }) => self))}`
   print(`text               ${text}`)
   print(`signature          ${signature}`)
-  print('The two halves sign for this address. Nothing was put together, and nothing was kept.')
+  print(`${who} sign for this address. Nothing was put together, and nothing was kept.`)
 }
 
 async function showKeystore(
-  halves: Halves,
+  opened: Opened,
   { path, passwordFile }: NonNullable<RecoverOptions['out']>,
   address: string,
   print: (line: string) => void,
@@ -70,7 +95,7 @@ async function showKeystore(
     passwordFile === undefined
       ? await askNewSecret('Password of the keystore: ')
       : await readFirstLine(passwordFile, 'The password')
-  await writeKeystore(halves, address, path, password)
+  await writeKeystore(opened, address, path, password)
   print(`keystore           ${path}`)
-  print('The whole key is in this file now. Move the funds, or import it; Tandem’s two halves protect it no longer.')
+  print('The whole key is in this file now. Move the funds, or import it; Tandem’s shares protect it no longer.')
 }
