@@ -1,5 +1,11 @@
 import { createRecoveryKit, type NewBackups } from '@tandem/client'
-import { openAgeFile, openSigpairBackup, readDeviceShareContent, sealWithAge } from '@tandem/client/backup'
+import {
+  createAgeIdentity,
+  openAgeFile,
+  openSigpairBackup,
+  readDeviceShareContent,
+  sealWithAge,
+} from '@tandem/client/backup'
 import { toHex } from '@tandem/wire'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from '../helpers/backends.ts'
@@ -7,7 +13,8 @@ import { type Break, breakingNetwork } from '../helpers/breaking-network.ts'
 import { expectSigns, type Owner, ownerOn, shareIn } from '../helpers/owner.ts'
 import { ask, platformWith, startTestStack, type TestStack } from '../helpers/stack.ts'
 
-const LOCK = { passphrase: 'correct horse battery staple' }
+/** No passphrase: each use of one costs a second, and test/client/backup.test.ts has them. */
+const AGE = await createAgeIdentity()
 const ROTATE = /POST .*rotate-key/
 const kit = createRecoveryKit()
 
@@ -94,10 +101,10 @@ describe('a wallet that is rotated', () => {
     const asked = { encryptionKey: kit.encryptionKey, twoFactorCode: code() }
     await expect(lying.backUp(wallet, asked)).rejects.toMatchObject({ code: 'ANSWER_REFUSED' })
 
-    older = await device.exportDeviceShare(wallet, sealWithAge(LOCK))
+    older = await device.exportDeviceShare(wallet, sealWithAge(AGE))
     const save = async (backups: NewBackups) => void kept.push(backups)
     const rotated = await device.rotateKey(wallet, {
-      backups: { seal: sealWithAge(LOCK), save },
+      backups: { seal: sealWithAge(AGE), save },
       twoFactorCode: code(),
     })
     expect(kept).toHaveLength(1)
@@ -105,7 +112,7 @@ describe('a wallet that is rotated', () => {
     expect(sigpair).toEqual(rotated.backup)
     expect(sigpair).toMatchObject({ epoch: 2, encryptionKey: kit.encryptionKey })
     expect(await profileOf(owner)).toMatchObject({ backup: { verificationHash: sigpair?.verificationHash } })
-    const inFile = readDeviceShareContent(fast, await openAgeFile(file, LOCK))
+    const inFile = readDeviceShareContent(fast, await openAgeFile(file, AGE))
     const held = await shareIn(vault, wallet)
     expect(toHex(inFile.secret)).toBe(toHex(held.secret))
     expect(openSigpairBackup(fast, held, { encryptedData: sigpair!.encryptedData, dk: kit.dk })).toHaveLength(32)
@@ -114,9 +121,9 @@ describe('a wallet that is rotated', () => {
 
   test('passes a drill with its newest backup, and with no older one', async () => {
     const { device, wallet } = owner
-    const content = await openAgeFile(kept[0]!.device, LOCK)
+    const content = await openAgeFile(kept[0]!.device, AGE)
     expect(await device.drill(wallet, content)).toEqual({ epoch: 2 })
-    const past = device.drill(wallet, await openAgeFile(older, LOCK))
+    const past = device.drill(wallet, await openAgeFile(older, AGE))
     await expect(past).rejects.toThrow('This backup is of epoch 1, the wallet is in epoch 2')
     const another = await device.createWallet('Another')
     await expect(device.drill(another, content)).rejects.toMatchObject({ code: 'BACKUP' })
@@ -127,7 +134,7 @@ describe('a wallet that is rotated', () => {
     const save = async () => {
       throw new Error('the disk is full')
     }
-    const rotating = device.rotateKey(wallet, { backups: { seal: sealWithAge(LOCK), save } })
+    const rotating = device.rotateKey(wallet, { backups: { seal: sealWithAge(AGE), save } })
     await expect(rotating).rejects.toThrow('the disk is full')
     await expectInForce(owner, 2)
   })
@@ -142,7 +149,7 @@ describe('a wallet that is rotated', () => {
     const { device, wallet, code } = owner
     await device.fillPresignatures(wallet, 2)
     const save = async () => expectSigns(device, wallet, 'meanwhile')
-    await device.rotateKey(wallet, { backups: { seal: sealWithAge(LOCK), save }, twoFactorCode: code() })
+    await device.rotateKey(wallet, { backups: { seal: sealWithAge(AGE), save }, twoFactorCode: code() })
     await expectInForce(owner, 3)
   })
 

@@ -6,7 +6,7 @@ import {
   type TandemClient,
   type Vault,
 } from '@tandem/client'
-import { openAgeFile, sealWithAge } from '@tandem/client/backup'
+import { createAgeIdentity, openAgeFile, sealWithAge } from '@tandem/client/backup'
 import { backupAt, pairAt } from '@tandem/sigpair'
 import { toHex } from '@tandem/wire'
 import { computeAddress, Wallet as EthersWallet } from 'ethers'
@@ -15,9 +15,10 @@ import { breakingNetwork } from '../helpers/breaking-network.ts'
 import { expectSigns, type Owner, ownerOn, shareIn } from '../helpers/owner.ts'
 import { ask, startTestStack, type TestStack } from '../helpers/stack.ts'
 
-const LOCK = { passphrase: 'correct horse battery staple' }
+/** No passphrase: each use of one costs a second, and test/client/backup.test.ts has them. */
+const AGE = await createAgeIdentity()
 const kit = createRecoveryKit()
-const seal = sealWithAge(LOCK)
+const seal = sealWithAge(AGE)
 
 let stack: TestStack
 beforeAll(async () => {
@@ -49,7 +50,7 @@ describe('a device that is lost', () => {
   })
 
   test('is replaced by one that opens its backup: first it asks, and the owner can see that', async () => {
-    restore = await fresh.restoreDevice(await openAgeFile(file, LOCK), owner.code())
+    restore = await fresh.restoreDevice(await openAgeFile(file, AGE), owner.code())
     expect(restore).toMatchObject({ ...owner.wallet, reason: 'device-lost' })
     expect(await profileOf(owner)).toMatchObject({ restore: { restoreId: restore.restoreId, reason: 'device-lost' } })
     expect(await fresh.restores()).toEqual([restore])
@@ -63,7 +64,7 @@ describe('a device that is lost', () => {
     await expect(fresh.finishRestore(restore, { backups: 'waived' })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(await profileOf(owner)).not.toHaveProperty('restore')
     await expectSigns(owner.device, owner.wallet)
-    restore = await fresh.restoreDevice(await openAgeFile(file, LOCK), owner.code())
+    restore = await fresh.restoreDevice(await openAgeFile(file, AGE), owner.code())
   })
 
   test('the new one backs up to no recovery key that its owner has not named on it', async () => {
@@ -88,14 +89,14 @@ describe('a device that is lost', () => {
     await expect(owner.device.signMessage(owner.wallet, 'I am back')).rejects.toMatchObject({
       code: expect.stringMatching(/EPOCH_MISMATCH|TICKET_INVALID|FORBIDDEN/) as string,
     })
-    const past = await openAgeFile(file, LOCK)
+    const past = await openAgeFile(file, AGE)
     await expect(stack.device('alice').restoreDevice(past, owner.code())).rejects.toMatchObject({ code: 'BACKUP' })
-    expect(await fresh.drill(owner.wallet, await openAgeFile(kept[0]!.device, LOCK))).toEqual({ epoch: 1 })
+    expect(await fresh.drill(owner.wallet, await openAgeFile(kept[0]!.device, AGE))).toEqual({ epoch: 1 })
   })
 
   test('a backup of somebody else’s wallet restores nothing', async () => {
     const carol = stack.device('carol', { vault: memoryVault() })
-    const content = await openAgeFile(kept[0]!.device, LOCK)
+    const content = await openAgeFile(kept[0]!.device, AGE)
     await expect(carol.restoreDevice(content)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 })
@@ -105,7 +106,7 @@ describe('a restore whose network breaks', () => {
 
   test('goes on where it can: again after the dialogue, settled after the commit', async () => {
     const owner = await ownerOn(stack, 'erin')
-    const content = await openAgeFile(await owner.device.exportDeviceShare(owner.wallet, seal), LOCK)
+    const content = await openAgeFile(await owner.device.exportDeviceShare(owner.wallet, seal), AGE)
     const vault = memoryVault()
     const fresh = stack.device('erin', { vault, platform: network.platform })
     const restore = await fresh.restoreDevice(content, owner.code())

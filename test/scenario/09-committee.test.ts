@@ -1,5 +1,11 @@
 import { createRecoveryKit, type NewBackups } from '@tandem/client'
-import { openAgeFile, openCommitteeBackups, readDeviceShareContent, sealWithAge } from '@tandem/client/backup'
+import {
+  createAgeIdentity,
+  openAgeFile,
+  openCommitteeBackups,
+  readDeviceShareContent,
+  sealWithAge,
+} from '@tandem/client/backup'
 import { combineShares } from '@tandem/ecdsa'
 import { computeAddress, parseEther } from 'ethers'
 import { fast } from '../helpers/backends.ts'
@@ -10,7 +16,8 @@ import { startTestStack, type TestStack } from '../helpers/stack.ts'
 // the one before has ended.
 
 const SHOP = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
-const LOCK = { passphrase: 'correct horse battery staple' }
+/** No passphrase: each use of one costs a second, and test/client/backup.test.ts has them. */
+const AGE = await createAgeIdentity()
 const kit = createRecoveryKit()
 
 let stack: TestStack
@@ -85,13 +92,13 @@ test('a rotation with backups counts without the member that missed its commit, 
     made.push(backups)
     await away.stop()
   }
-  const rotated = await device.rotateKey(wallet, { backups: { seal: sealWithAge(LOCK), save }, twoFactorCode: code() })
+  const rotated = await device.rotateKey(wallet, { backups: { seal: sealWithAge(AGE), save }, twoFactorCode: code() })
   expect(rotated.epoch).toBe(1)
   await expectSigns(device, wallet)
   await away.start()
   await expectSigns(device, wallet)
 
-  const ours = readDeviceShareContent(fast, await openAgeFile(made[0]!.device, LOCK))
+  const ours = readDeviceShareContent(fast, await openAgeFile(made[0]!.device, AGE))
   const theirs = openCommitteeBackups(fast, ours, { encryptedData: made[0]!.sigpair!.encryptedData, dk: kit.dk })
   expect(theirs).toHaveLength(3)
   const { secret } = combineShares(fast, [ours, ...theirs.slice(1)])
