@@ -153,6 +153,8 @@ export type SessionRecord = {
   readonly rhoS: Uint8Array
   /** at a member: ρ_S of all parts, null until it is fixed. Source: docs/spec/gateway.md 4.4 */
   readonly settled?: Uint8Array | null
+  /** out of which parts, ascending, once it is: whoever settles again needs the same */
+  readonly parts?: readonly { readonly index: number; readonly rhoS: Uint8Array }[]
   /** at a member: its parts of signatures that have left, or may have; none for a presignature it does not hold */
   readonly released?: readonly ReleasedPart[]
   /** at a member: an interactive signature may exist, so the session is not given up any more */

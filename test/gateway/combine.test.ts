@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { checkSignature, decodeSignature } from '@tandem/ecdsa'
-import { fromHex, type MemberCompletion, toHex } from '@tandem/wire'
+import { canonicalJson, fromHex, type MemberCompletion, toHex } from '@tandem/wire'
 import { fast } from '../helpers/backends.ts'
 import { signedText } from '../helpers/verifiers.ts'
 import {
@@ -30,7 +30,7 @@ beforeEach(async () => (gateway = await startTestGateway(members, { deadlines: {
 afterEach(async () => gateway.close())
 
 /** A session, as each member keeps it. */
-type Kept = { rhoS?: string; released?: MemberCompletion['released']; signature?: string }
+type Kept = { rhoS?: string; parts?: object; released?: MemberCompletion['released']; signature?: string }
 
 /** Puts a new session behind the members' routes. `share` is the device's, once ρ_S is known. */
 function newSession(name: string) {
@@ -38,10 +38,12 @@ function newSession(name: string) {
   const kept: Kept[] = [{}, {}, {}]
   const part = (index: number) => keyOf(0x10 + index)
   const acts: Record<string, (index: number, mine: Kept, body: Record<string, unknown>) => Reply> = {
-    sessions: (index) => ok({ digest: toHex(digest), rhoS: part(index), expiresAt: 2_000 - index }),
+    sessions: (index, { parts }) =>
+      ok({ digest: toHex(digest), rhoS: part(index), ...(parts && { parts }), expiresAt: 2_000 - index }),
     settle: (index, mine, { parts }) => {
       expect(parts).toContainEqual({ index, rhoS: part(index) })
-      mine.rhoS ??= toHex(createHash('sha256').update(JSON.stringify(parts)).digest())
+      if (mine.rhoS === undefined) mine.parts = parts as object
+      mine.rhoS ??= toHex(createHash('sha256').update(canonicalJson(parts)).digest())
       return ok({ rhoS: mine.rhoS })
     },
     complete: (index, mine, { p1SignatureShare }) => {
@@ -136,6 +138,34 @@ test('one that dies between preparing and settling leaves a ρ_S to the next one
     left = Infinity
     const { rhoS } = await prepare()
     expectSigned(digest, await complete(share(rhoS!)))
+  }
+})
+
+test('what one member fixed with a gateway that died is what the next gateway shows, whoever is there then', async () => {
+  for (const [fixing, away] of [
+    [1, 2],
+    [1, 3],
+    [2, 1],
+    [3, 1],
+  ] as const) {
+    const { kept } = newSession('fixed by one')
+    const replies = members.map(({ reply }) => reply)
+    const cutOff = (isCut: (index: number, target: string) => boolean) => {
+      for (const [at, member] of members.entries()) {
+        member.reply = (call) => (isCut(at + 1, call.target) ? 'cut' : replies[at]!(call))
+      }
+    }
+    cutOff((index, target) => target.endsWith('settle') && index !== fixing)
+    await prepare()
+    const first = kept[fixing - 1]!.rhoS
+    expect(kept.filter(({ rhoS }) => rhoS !== undefined)).toHaveLength(1)
+    await gateway.close()
+    gateway = await startTestGateway(members, { deadlines: { patienceMs: 20 } })
+    cutOff((index) => index === away)
+    expect(await prepare()).toMatchObject({ rhoS: first })
+    cutOff(() => false)
+    expect(await prepare()).toMatchObject({ rhoS: first })
+    expect(new Set(kept.map(({ rhoS }) => rhoS))).toEqual(new Set([first]))
   }
 })
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { auditHead } from './api-audit.ts'
 import { address, base64url, hex, keyIdField, pathField, profileIdField, sessionIdField, wei } from './fields.ts'
 import { MAX_BATCH_OPERATIONS } from './limits.ts'
+import { rhoParts } from './nodes.ts'
 import { unsignedTx } from './transaction.ts'
 import { twoFactorCode } from './two-factor-code.ts'
 
@@ -157,7 +158,15 @@ export const prepareBatchRequest = z.strictObject({
 export type PrepareBatchRequest = z.infer<typeof prepareBatchRequest>
 
 export const prepareBatchResponse = z.strictObject({
-  sessions: z.array(z.strictObject({ sessionId: sessionIdField, digest: hex(32), rhoS: hex(32) })),
+  sessions: z.array(
+    z.strictObject({
+      sessionId: sessionIdField,
+      digest: hex(32),
+      rhoS: hex(32),
+      /** of a member that has fixed ρ_S: out of which parts */
+      parts: rhoParts.optional(),
+    }),
+  ),
   expiresAt: z.int(),
 })
 export type PrepareBatchResponse = z.infer<typeof prepareBatchResponse>

@@ -454,6 +454,7 @@ export {
   committeeKeys,
   nodeAnswers,
   nodeIndex,
+  type RhoParts,
 } from './nodes.ts'
 export { type Dh, type KeyPair, nobleDh } from './noise.ts'
 export type { SecureChannel } from './secure-channel.ts'

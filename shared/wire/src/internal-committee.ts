@@ -4,15 +4,9 @@ import { hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { commitKeyRequest } from './internal.ts'
 import { keyRestoreConfirmRequest, keyRotateRequest } from './internal-keys.ts'
 import { MAX_BATCH_OPERATIONS, MAX_NODES } from './limits.ts'
-import { nodeIndex, signerSet } from './nodes.ts'
+import { nodeIndex, rhoParts, signerSet } from './nodes.ts'
 
 /** What a gateway asks of the members of a committee, and what a member answers it. Source: docs/spec/gateway.md, section 4. */
-
-/** What each member drew when it prepared a session, as it answered it. */
-const rhoParts = z
-  .array(z.strictObject({ index: nodeIndex, rhoS: hex(32) }))
-  .min(1)
-  .max(MAX_NODES)
 
 /** POST /internal/sessions/:sessionId/settle: fixes ρ_S, once. Repeatable: what was fixed is answered, whatever is shown. */
 export const settleSessionRequest = z.strictObject({ keyId: keyIdField, parts: rhoParts })

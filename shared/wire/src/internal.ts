@@ -3,7 +3,7 @@ import { clientShare, commitReceipt, deviceKey, intent, keyStatus } from './api.
 import { auditHead } from './api-audit.ts'
 import { base64url, hex, keyIdField, pathField, sessionIdField } from './fields.ts'
 import { keyCare } from './key-care.ts'
-import { nodeAnswers } from './nodes.ts'
+import { nodeAnswers, rhoParts } from './nodes.ts'
 import { unsignedTx } from './transaction.ts'
 import { MAX_TYPED_DATA_CHARS } from './typed-data.ts'
 
@@ -62,7 +62,13 @@ export const prepareSessionRequest = z.strictObject({
 })
 export type PrepareSessionRequest = z.infer<typeof prepareSessionRequest>
 
-export const prepareSessionResponse = z.strictObject({ digest: hex(32), rhoS: hex(32), expiresAt: z.int() })
+export const prepareSessionResponse = z.strictObject({
+  digest: hex(32),
+  rhoS: hex(32),
+  /** of a member that has fixed ρ_S: out of which parts */
+  parts: rhoParts.optional(),
+  expiresAt: z.int(),
+})
 export type PrepareSessionResponse = z.infer<typeof prepareSessionResponse>
 
 /**

@@ -14,6 +14,13 @@ export const nodeAnswers = <S extends z.ZodRawShape>(shape: S) =>
     .max(MAX_NODES)
     .optional()
 
+/** What each member drew when it prepared a session. Source: docs/spec/gateway.md 4.4. */
+export const rhoParts = z
+  .array(z.strictObject({ index: nodeIndex, rhoS: hex(32) }))
+  .min(1)
+  .max(MAX_NODES)
+export type RhoParts = z.infer<typeof rhoParts>
+
 /** The members a device pins, in index order, and how many of them sign with it. Source: docs/spec/gateway.md 1.3. */
 export const committeeKeys = z
   .strictObject({

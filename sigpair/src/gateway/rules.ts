@@ -78,7 +78,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'POST /internal/sessions': {
     counts: 'quorum',
     waits: 'for silent, too',
-    own: ['rhoS'],
+    own: ['rhoS', 'parts'],
     earliest: ['expiresAt'],
     then: 'settle',
   },

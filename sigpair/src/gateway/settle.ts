@@ -1,8 +1,10 @@
 import {
+  canonicalJson,
   type PrepareBatchResponse,
   prepareBatchResponse,
   type PrepareSessionResponse,
   prepareSessionResponse,
+  type RhoParts,
   type SettleBatchRequest,
   settleBatchResponse,
   type SettleSessionRequest,
@@ -31,10 +33,10 @@ export async function settleSession(
 ): Promise<PrepareSessionResponse> {
   const all = mostOf(read(prepareSessionResponse, words), ({ digest }) => digest)
   const { digest } = quorumOf(gateway, words, all)
-  const parts = all.map(({ index, answer: { rhoS } }) => ({ index, rhoS }))
+  const { parts, fitting } = partsIn(all)
   const body: SettleSessionRequest = { keyId, parts }
   const path = `/internal/sessions/${id}/settle`
-  const settling = await askOwn(gateway, indices(all), { method: 'POST', path, body })
+  const settling = await askOwn(gateway, fitting, { method: 'POST', path, body })
   const settled = mostOf(read(settleSessionResponse, settling), ({ rhoS }) => rhoS)
   const { rhoS } = quorumOf(gateway, settling, settled)
   return { digest, rhoS, expiresAt: earliest(all) }
@@ -50,12 +52,14 @@ export async function settleBatch(
     sessions.map(({ sessionId, digest }) => ({ sessionId, digest })),
   )
   const prepared = quorumOf(gateway, words, all).sessions
-  const sessions = prepared.map(({ sessionId }, at) => {
-    return { sessionId, parts: all.map(({ index, answer }) => ({ index, rhoS: answer.sessions[at]!.rhoS })) }
-  })
+  const choices = prepared.map((_, at) =>
+    partsIn(all.map(({ index, answer }) => ({ index, answer: answer.sessions[at]! }))),
+  )
+  const sessions = prepared.map(({ sessionId }, at) => ({ sessionId, parts: choices[at]!.parts }))
   const body: SettleBatchRequest = { keyId, sessions }
   const path = `/internal/batches/${id}/settle`
-  const settling = await askOwn(gateway, indices(all), { method: 'POST', path, body })
+  // a member has fixed all of a batch, or nothing
+  const settling = await askOwn(gateway, choices[0]?.fitting ?? [], { method: 'POST', path, body })
   const settled = mostOf(read(settleBatchResponse, settling), (answer) => answer.sessions)
   const fixed = new Map(quorumOf(gateway, settling, settled).sessions.map(({ sessionId, rhoS }) => [sessionId, rhoS]))
   return {
@@ -74,7 +78,27 @@ function quorumOf<T>({ sizes }: Gateway, words: readonly Word[], agreed: readonl
   return lowest.answer
 }
 
-const indices = (all: readonly Said<unknown>[]) => all.map(({ index }) => index)
+type Drawn = Pick<PrepareSessionResponse, 'rhoS' | 'parts'>
+
+/**
+ * The parts to show: those of all that answered, or what some have fixed already with a gateway that went away meanwhile, if then
+ * more of them come to the same.
+ *
+ * @returns `fitting`: who has fixed exactly these, or has fixed nothing and finds its own among them
+ */
+function partsIn(all: readonly Said<Drawn>[]): { readonly parts: RhoParts; readonly fitting: readonly number[] } {
+  const drawn = all.map(({ index, answer: { rhoS } }) => ({ index, rhoS }))
+  const candidates = [...all.flatMap(({ answer }) => (answer.parts ? [answer.parts] : [])), drawn]
+  const [best] = candidates
+    .map((parts) => ({ parts, fitting: drawn.filter((own, at) => fits(parts, own, all[at]?.answer.parts)) }))
+    .toSorted((a, b) => b.fitting.length - a.fitting.length)
+  return { parts: best?.parts ?? drawn, fitting: best?.fitting.map(({ index }) => index) ?? [] }
+}
+
+function fits(parts: RhoParts, own: RhoParts[number], fixed: RhoParts | undefined): boolean {
+  if (fixed) return canonicalJson(fixed) === canonicalJson(parts)
+  return parts.some(({ index, rhoS }) => index === own.index && rhoS === own.rhoS)
+}
 
 const earliest = (all: readonly Said<{ readonly expiresAt: number }>[]) =>
   Math.min(...all.map(({ answer }) => answer.expiresAt))

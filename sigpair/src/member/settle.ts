@@ -1,12 +1,16 @@
 import type { PartyIndex } from '@tandem/rounds'
 import type { Transaction } from '@tandem/store'
-import { fromHex, type SettleBatchRequest, type SettleSessionRequest, utf8, WireError } from '@tandem/wire'
+import {
+  fromHex,
+  type RhoParts,
+  type SettleBatchRequest,
+  type SettleSessionRequest,
+  utf8,
+  WireError,
+} from '@tandem/wire'
 import { le16, sameBytes, taggedHash } from '../crypto/hash.ts'
 import type { SessionRecord } from '../records.ts'
 import { sessionAt, type Stores } from '../stores.ts'
-
-/** What each member drew, as the gateway shows it. */
-type Parts = SettleSessionRequest['parts']
 
 type Named = { readonly keyId: string; readonly sessionId: string; readonly batchId?: string | undefined }
 
@@ -42,27 +46,35 @@ export async function settleBatch(
 }
 
 /** Reads now; the write is for after all reads. */
-async function settled(tx: Transaction, self: PartyIndex, name: Named, parts: Parts): Promise<() => Uint8Array> {
+async function settled(tx: Transaction, self: PartyIndex, name: Named, parts: RhoParts): Promise<() => Uint8Array> {
   const at = sessionAt(name.sessionId)
   const doc = await tx.get(at)
   const isIt = doc?.data.keyId === name.keyId.toLowerCase() && doc.data.batchId === name.batchId
   if (!doc || !isIt || doc.data.settled === undefined) throw new WireError('NOT_FOUND')
   const known = doc.data.settled
   if (known) return () => known
-  const rhoS = rhoOf(doc.data, self, parts)
+  const kept = ascending(parts)
+  const rhoS = rhoOf(doc.data, self, kept)
   return () => {
-    tx.update(at, { ...doc.data, settled: rhoS }, { expireAt: doc.expireAt })
+    tx.update(at, { ...doc.data, settled: rhoS, parts: kept }, { expireAt: doc.expireAt })
     return rhoS
   }
 }
 
 /** Nobody can have chosen it who did not know our part, and that was drawn after digest and path were fixed. */
-function rhoOf({ sessionId, rhoS }: SessionRecord, self: PartyIndex, parts: Parts): Uint8Array {
-  const ascending = parts.toSorted((a, b) => a.index - b.index)
-  const distinct = ascending.every(({ index }, at) => index !== ascending[at - 1]?.index)
-  if (!distinct) throw new WireError('VALIDATION_FAILED', 'parts: one index twice')
-  const own = ascending.find(({ index }) => index === self)
-  if (!own || !sameBytes(fromHex(own.rhoS), rhoS)) throw new WireError('VALIDATION_FAILED', 'parts: not ours') // check S25
-  const fields = ascending.map((part) => Uint8Array.of(...le16(part.index), ...fromHex(part.rhoS)))
+function rhoOf({ sessionId, rhoS }: SessionRecord, self: PartyIndex, parts: Kept): Uint8Array {
+  const own = parts.find(({ index }) => index === self)
+  if (!own || !sameBytes(own.rhoS, rhoS)) throw new WireError('VALIDATION_FAILED', 'parts: not ours') // check S25
+  const fields = parts.map((part) => Uint8Array.of(...le16(part.index), ...part.rhoS))
   return taggedHash('rho', utf8(sessionId), ...fields)
+}
+
+type Kept = NonNullable<SessionRecord['parts']>
+
+/** @throws {WireError} `VALIDATION_FAILED` if one is there twice */
+function ascending(parts: RhoParts): Kept {
+  const sorted = parts.toSorted((a, b) => a.index - b.index)
+  const distinct = sorted.every(({ index }, at) => index !== sorted[at - 1]?.index)
+  if (!distinct) throw new WireError('VALIDATION_FAILED', 'parts: one index twice')
+  return sorted.map(({ index, rhoS }) => ({ index, rhoS: fromHex(rhoS) }))
 }

@@ -22,6 +22,7 @@ import type { Stores } from '../stores.ts'
 import { cancelBatch } from './batch-cancel.ts'
 import { prepareBatch } from './batch-prepare.ts'
 import { type BatchCompletion, completeBatch } from './batch-sign.ts'
+import { partsOf } from './session-store.ts'
 import type { CompleteSignature } from './sign-session.ts'
 
 export type BatchRouteDeps = {
@@ -89,7 +90,10 @@ async function prepareAndTell(
     prepareBatch(stores, { backend, rng, isMember: asMember !== undefined }, owner, request),
   )
   return {
-    sessions: sessions.map(({ sessionId, digest, rhoS }) => ({ sessionId, digest: toHex(digest), rhoS: toHex(rhoS) })),
+    sessions: sessions.map((session) => {
+      const { sessionId, digest, rhoS } = session
+      return { sessionId, digest: toHex(digest), rhoS: toHex(rhoS), ...partsOf(session) }
+    }),
     expiresAt: Math.floor(Math.min(...sessions.map(({ expiresAt }) => expiresAt)) / 1000),
   }
 }

@@ -23,7 +23,7 @@ import type { SigpairIdentity } from '../keys/identity.ts'
 import type { Stores } from '../stores.ts'
 import { cancelSession } from './cancel-session.ts'
 import { proveSession } from './prove-session.ts'
-import { prepareSession } from './session-store.ts'
+import { partsOf, prepareSession } from './session-store.ts'
 import { type CompleteSignature, type Completion, completeSession } from './sign-session.ts'
 
 export type SessionRouteDeps = {
@@ -112,8 +112,14 @@ async function prepareAndTell(
 ): Promise<PrepareSessionResponse> {
   const prepare = async () => prepareSession(stores, { backend, rng, isMember: asMember !== undefined }, owner, request)
   const attempt = { method: 'sign.prepare' as const, keyId: request.keyId, owner }
-  const { digest, rhoS, expiresAt } = await auditDenied(stores, attempt, prepare)
-  return { digest: toHex(digest), rhoS: toHex(rhoS), expiresAt: Math.floor(expiresAt / 1000) }
+  const session = await auditDenied(stores, attempt, prepare)
+  const { digest, rhoS, expiresAt } = session
+  return {
+    digest: toHex(digest),
+    rhoS: toHex(rhoS),
+    ...partsOf(session),
+    expiresAt: Math.floor(expiresAt / 1000),
+  }
 }
 
 async function completeAndTell(

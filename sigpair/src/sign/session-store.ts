@@ -1,7 +1,7 @@
 import { type Backend, derive } from '@tandem/ecdsa'
 import type { Rng } from '@tandem/rounds'
 import { isStoreError } from '@tandem/store'
-import { canonicalJson, limits, type PrepareSessionRequest, toHex, WireError } from '@tandem/wire'
+import { canonicalJson, limits, type PrepareSessionRequest, type RhoParts, toHex, WireError } from '@tandem/wire'
 import { audited } from '../audit/audit-outbox.ts'
 import { digestOf } from './digest.ts'
 import { sameBytes } from '../crypto/hash.ts'
@@ -134,6 +134,11 @@ export function rhoOf({ rhoS, settled }: SessionRecord): Uint8Array {
   if (settled === undefined) return rhoS
   if (settled === null) throw new WireError('UNAVAILABLE', 'the session is not settled') // check S25
   return settled
+}
+
+/** At a member: out of which parts ρ_S is fixed; nothing until it is. */
+export function partsOf({ parts }: SessionRecord): { readonly parts?: RhoParts } {
+  return parts ? { parts: parts.map(({ index, rhoS }) => ({ index, rhoS: toHex(rhoS) })) } : {}
 }
 
 /** Whether a signature of it may exist where we do not see it. */
