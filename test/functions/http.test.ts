@@ -204,6 +204,15 @@ test.each([
   expect(['NOT_FOUND', 'VALIDATION_FAILED']).toContain(problem().error)
 })
 
+test('a version that is not served gets nothing done, a wrong token included', async () => {
+  const of = async (version: string, headers: Record<string, string>) =>
+    raw('GET', '/api/v1/profiles', { ...headers, 'tandem-version': version })
+  const refused = await of('2', {})
+  expect(refused.problem()).toMatchObject({ error: 'VERSION_UNSUPPORTED', statusCode: 426, details: 'served: 1' })
+  const served = await of('1', await authorized())
+  expect([served.status, served.headers.get('tandem-versions')]).toEqual([200, '1'])
+})
+
 test('another user’s profile is absent', async () => {
   const { body } = await api.call<{ profileId: string }>('ada', 'POST', PROFILES, profileRequest(key))
   const absent = await api.call('eve', 'GET', '/api/v1/profiles/prf_AAAAAAAAAAAAAAAAAAAAAA')
@@ -223,6 +232,7 @@ test('a page of a listed origin may call; others may not', async () => {
   const preflight = await from('https://wallet.example', 'OPTIONS')
   expect(preflight.status).toBe(204)
   expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization')
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('tandem-version')
 
   const refused = await from('https://evil.example')
   expect({ status: refused.status, error: refused.problem().error }).toEqual({ status: 403, error: 'FORBIDDEN' })
