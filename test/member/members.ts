@@ -43,7 +43,7 @@ export type Members = {
   readonly close: () => Promise<void>
 }
 
-export type InternalCall = { readonly method?: 'GET' | 'POST'; readonly path: string; readonly body?: object }
+export type InternalCall = { readonly method?: 'GET' | 'POST' | 'PUT'; readonly path: string; readonly body?: object }
 
 export type Answer = { readonly status: number; readonly body: Record<string, unknown> }
 
