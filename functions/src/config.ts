@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import {
   appleIssuer,
   databaseVariable,
@@ -23,6 +24,7 @@ import {
 } from '@tandem/service'
 import type { StoreConfig } from '@tandem/store'
 import { z } from 'zod'
+import type { AppAttestRules } from './app-attest/attestation.ts'
 import type { JobsCaller } from './jobs/caller.ts'
 import { type Buckets, bucketsOf, limitsVariable, looserThanSeed } from './limits.ts'
 
@@ -51,6 +53,8 @@ export type FunctionsConfig = {
   readonly orbyUrl?: string
   /** of passkeys: the domain they are for, and the origins that may use them */
   readonly relyingParty: { readonly id: string; readonly origins: readonly string[] }
+  /** whose attestations of devices are taken, and whether new keys need one; without it nobody attests */
+  readonly appAttest?: AppAttestRules & { readonly required: boolean }
   /** how often one user may do what */
   readonly buckets: Buckets
   readonly hosts: readonly string[]
@@ -85,6 +89,19 @@ const jobsCaller = z.union([
   z.strictObject({ ...issuer.shape, email: z.email() }),
   z.strictObject({ ...issuer.shape, subject: z.string().min(1) }),
 ])
+
+const appAttest = z
+  .strictObject({
+    teamId: z.string().regex(/^[A-Z0-9]{10}$/, 'ten letters and digits'),
+    bundleIds: z
+      .array(z.string().regex(/^[A-Za-z0-9.-]{1,155}$/, 'a bundle id'))
+      .min(1)
+      .max(16),
+    environment: z.enum(['production', 'development']).default('production'),
+    root: z.string().refine(isCertificate, 'a certificate as PEM'),
+    required: z.boolean().default(false),
+  })
+  .transform(({ teamId, bundleIds, ...rest }) => ({ ...rest, appIds: bundleIds.map((one) => `${teamId}.${one}`) }))
 
 const base = z.object({
   HOST: z.string().default('127.0.0.1').meta({ description: 'address to listen on', example: '0.0.0.0' }),
@@ -147,6 +164,11 @@ const base = z.object({
     example:
       '{"issuer":"https://accounts.google.com","audience":"https://jobs.example.com","jwksUrl":"https://www.googleapis.com/oauth2/v3/certs","algorithms":["RS256"],"email":"scheduler@project.iam.gserviceaccount.com"}',
   }),
+  APP_ATTEST: envJson(appAttest).optional().meta({
+    description: 'app that may attest devices on iOS, Apple’s root as PEM, and whether new keys need it; a JSON object',
+    example:
+      '{"teamId":"0A1B2C3D4E","bundleIds":["com.example.wallet"],"root":"-----BEGIN CERTIFICATE-----…","required":true}',
+  }),
   HOSTS: envList.default(['127.0.0.1', 'localhost', '[::1]']).meta({
     description: 'host names that requests may be for, without port',
     example: 'api.example.com',
@@ -183,6 +205,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
     refusePlain('ORBY_URL', given.ORBY_URL),
     refuseLocal('SIGPAIR_URL', given.SIGPAIR_URL),
     refuseLooser(buckets),
+    refuseUnreviewed(given.APP_ATTEST),
   ])
   return {
     host: given.HOST,
@@ -202,6 +225,7 @@ export function readFunctionsConfig(env: Env = process.env): FunctionsConfig {
       id: given.PASSKEY_DOMAIN,
       origins: [...new Set([`https://${given.PASSKEY_DOMAIN}`, ...given.ORIGINS])],
     },
+    ...(given.APP_ATTEST === undefined ? {} : { appAttest: given.APP_ATTEST }),
     buckets,
     hosts: given.HOSTS,
     origins: given.ORIGINS,
@@ -215,6 +239,19 @@ function refuseIssuer(variable: string, row: Pick<Issuer, 'issuer' | 'jwksUrl'>)
   const { issuer, jwksUrl } = row
   const urls = [issuer, jwksUrl].filter((url) => URL.canParse(url))
   return [...new Set(urls.map((url) => refuseLocal(variable, url)))]
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).ca
+  } catch {
+    return false
+  }
+}
+
+function refuseUnreviewed(app: AppAttestRules | undefined): Refusal {
+  if (app?.environment !== 'development') return undefined
+  return 'APP_ATTEST: development is for apps from Xcode, on the phones of your team; use production'
 }
 
 function refuseLooser(buckets: Buckets): Refusal {

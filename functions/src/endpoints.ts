@@ -3,6 +3,7 @@ import { limits, toHex } from '@tandem/wire'
 import { completeTransaction } from './complete-transaction.ts'
 import { connectBatch } from './connect-batch.ts'
 import { connectKeys } from './connect-keys.ts'
+import { assertDevice, attestDevice, challengeDevice, requireAttested } from './http/attest-device.ts'
 import { proveAudit, readAudit } from './http/audit.ts'
 import { cancelTransaction } from './http/cancel-transaction.ts'
 import { cloudPublicKey } from './http/cloud-public-key.ts'
@@ -75,6 +76,7 @@ export function connect(ports: Ports) {
     setPolicy: setPolicy(policyDeps(ports)),
     readAudit: readAudit({ readAudit: sigpair.readAudit, readOwn: ports.userAudit.page }),
     proveAudit: proveAudit({ proveAudit: sigpair.proveAudit, proveOwn: ports.userAudit.proof }),
+    ...connectAttestation(ports),
     ...connectKeys(ports),
     ...connectBatch(ports, { preparing, submitting }),
   }
@@ -90,6 +92,15 @@ function connectTwoFactor(deps: TwoFactor) {
     beginPasskey: beginPasskey(deps),
     addPasskey: addPasskey(deps),
     challengePasskey: challengePasskey(deps),
+  }
+}
+
+function connectAttestation({ attestation: { verify, devices }, random, now }: Ports) {
+  const deps = { verify, devices, random, now }
+  return {
+    challengeDevice: challengeDevice(deps),
+    attestDevice: attestDevice(deps),
+    assertDevice: assertDevice(deps),
   }
 }
 
@@ -121,6 +132,7 @@ function ticketDeps(ports: Ports): IssueTicketDeps {
     proveSession: proving(ports),
     requireProfileOfKey: profiles.requireByKey,
     requireSession: sessions.requireSingle,
+    requireAttested: requireAttested({ ...ports.attestation, now }),
     pinNonce: nonces.pin,
     readKey: sigpair.readKey,
     readIdentity: sigpair.readIdentity,

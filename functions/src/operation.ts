@@ -19,7 +19,7 @@ import type { BucketName } from './limits.ts'
 const NONCE_HEADER = 'x-sign-in-nonce'
 
 /** Headings of the document, in its order. */
-export type Tag = 'Wallets' | 'Transactions' | 'MPC' | 'Second factor' | 'Audit' | 'Webhooks' | 'Service'
+export type Tag = 'Wallets' | 'Transactions' | 'MPC' | 'Second factor' | 'App Attest' | 'Audit' | 'Webhooks' | 'Service'
 
 /** Which allowances an operation may spend, and which one a request does. */
 export type Spends<Body, Params> = {

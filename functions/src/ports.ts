@@ -13,6 +13,8 @@ import { openStore, ref, type Store } from '@tandem/store'
 import type { FunctionsConfig } from './config.ts'
 import type { BucketName, Buckets } from './limits.ts'
 import type { SwapRouters } from './batch/local-builder.ts'
+import { appAttest } from './ports/app-attest.ts'
+import { type AttestedDevices, attestedDevices } from './ports/attested-devices.ts'
 import { type Batches, batches } from './ports/batches.ts'
 import { type Chain, chains } from './ports/chain.ts'
 import { claims } from './ports/claims.ts'
@@ -24,6 +26,7 @@ import { loadOrCreateSecrets, type Secrets } from './ports/secrets.ts'
 import { type Sessions, sessions } from './ports/sessions.ts'
 import { type TwoFactor, twoFactor } from './ports/two-factor.ts'
 import { type UserAudit, userAudit } from './ports/user-audit.ts'
+import type { VerifyAppAttest } from './http/attest-device.ts'
 import type { RequireTwoFactor } from './two-factor/require.ts'
 
 /** `n` unpredictable bytes. */
@@ -57,6 +60,12 @@ export type Ports = {
   readonly twoFactor: TwoFactor
   /** Proves the second factor of a caller and uses the proof up. @throws {WireError} see two-factor/require.ts */
   readonly requireTwoFactor: RequireTwoFactor
+  /** of App Attest; without `verify` nobody attests */
+  readonly attestation: {
+    readonly verify: VerifyAppAttest | undefined
+    readonly required: boolean
+    readonly devices: AttestedDevices
+  }
   readonly exclusively: ReturnType<typeof claims>
   /** what key ids are drawn from */
   readonly random: Random
@@ -98,6 +107,11 @@ export async function openPorts(config: FunctionsConfig, random: Random = csprng
     userAudit: userAudit(store, key),
     twoFactor: secondFactor,
     requireTwoFactor: secondFactor.requireTwoFactor,
+    attestation: {
+      verify: config.appAttest === undefined ? undefined : appAttest(config.appAttest),
+      required: config.appAttest?.required === true,
+      devices: attestedDevices(store, now),
+    },
     buckets: config.buckets,
     spend: async (user, name, what) => {
       const bucket = config.buckets[name]

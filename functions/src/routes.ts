@@ -1,5 +1,6 @@
 import type { Opened } from './api.ts'
 import { operations, type Served } from './operation.ts'
+import { appAttestRoutes } from './routes/app-attest.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { custodyRoutes } from './routes/custody.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -25,6 +26,7 @@ export function apiRoutes(opened: () => Promise<Opened>): readonly Served[] {
     ...keyRoutes(operate),
     ...custodyRoutes(operate),
     ...twoFactorRoutes(operate),
+    ...appAttestRoutes(operate),
     ...policyRoutes(operate),
     ...auditRoutes(operate),
   ]

@@ -104,6 +104,8 @@ const COLLECTIONS = [
   'second-factors',
   'second-factor-failures',
   'passkey-challenges',
+  'app-attest-challenges',
+  'attested-devices',
 ]
 
 describe.each(withBody)('%s', (_, operation) => {

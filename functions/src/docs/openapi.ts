@@ -1,4 +1,4 @@
-import { ERRORS } from '@tandem/wire'
+import { ERRORS, WIRE_VERSIONS } from '@tandem/wire'
 import { z } from 'zod'
 import type { BucketName } from '../limits.ts'
 import type { Described, Tag } from '../operation.ts'
@@ -45,6 +45,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Transactions: 'Prepared here, signed by device and Sigpair together, sent once.',
   MPC: 'Tickets for the WebSocket dialogues with Sigpair, and the commits of what they staged.',
   'Second factor': 'TOTP, passkeys and recovery codes. A code or assertion is used up by the request that carries it.',
+  'App Attest': 'On iOS: that a device’s key belongs to your app, unchanged, on a device of Apple’s.',
   Audit: 'What happened to a key, chained so that nothing can be taken out of it.',
   Webhooks: 'What duo-node tells the backend.',
   Service: 'For machines that run the backend, and for readers of this document.',
@@ -79,7 +80,11 @@ export function openApi(operations: readonly Described[]): OpenApi {
         user: { type: 'http', scheme: 'bearer', bearerFormat: 'OIDC ID token' },
         webhook: { type: 'apiKey', in: 'header', name: 'webhook-signature' },
       },
-      responses: { Problem: problemResponse('A failure'), RateLimited: rateLimited() },
+      responses: {
+        Problem: problemResponse('A failure'),
+        RateLimited: rateLimited(),
+        VersionUnsupported: versionUnsupported(),
+      },
       schemas: Object.fromEntries(Object.entries(schemas).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     },
   }
@@ -103,6 +108,7 @@ function documented(operation: Described, schemas: Record<string, Schema>): Docu
         description: 'Success',
         ...(operation.response === undefined ? {} : { content: json(operation.response, 'output') }),
       },
+      ...(security === 'user' ? { 426: { $ref: '#/components/responses/VersionUnsupported' } } : {}),
       ...(buckets.length === 0 ? {} : { 429: { $ref: '#/components/responses/RateLimited' } }),
       default: { $ref: '#/components/responses/Problem' },
     },
@@ -119,7 +125,18 @@ function operationId({ method, path }: Described): string {
   return method.toLowerCase() + name.join('')
 }
 
-function parametersOf({ params, query, repeats }: Described, schemas: Record<string, Schema>): readonly Parameter[] {
+const DEMANDED_VERSION: Parameter = {
+  name: 'Tandem-Version',
+  in: 'header',
+  required: false,
+  schema: { type: 'string', enum: WIRE_VERSIONS.map(String) },
+  description: 'The version the caller speaks; of another one than these nothing is done, and the answer is 426.',
+}
+
+function parametersOf(
+  { params, query, repeats, security }: Described,
+  schemas: Record<string, Schema>,
+): readonly Parameter[] {
   const listed = (schema: z.ZodType | undefined, place: 'path' | 'query') =>
     Object.entries(schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : {}).map(
       ([name, field]): Parameter => ({
@@ -136,7 +153,8 @@ function parametersOf({ params, query, repeats }: Described, schemas: Record<str
     schema: { type: 'string', pattern: '^[!-~]{1,255}$' },
     description: 'A repetition with the same key and body gets the first answer, for a day; with another body 422.',
   }
-  return [...listed(params, 'path'), ...listed(query, 'query'), ...(repeats ? [key] : [])]
+  const headers = [...(security === 'user' ? [DEMANDED_VERSION] : []), ...(repeats ? [key] : [])]
+  return [...listed(params, 'path'), ...listed(query, 'query'), ...headers]
 }
 
 /** The schema, with those that have a name of their own moved to `schemas`. */
@@ -169,6 +187,14 @@ function problem(): Schema {
 
 function problemResponse(description: string) {
   return { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } }
+}
+
+function versionUnsupported() {
+  const description = 'The versions served, on every answer of whatever status: "1"'
+  return {
+    ...problemResponse('The demanded version is not served'),
+    headers: { 'Tandem-Versions': { description, schema: { type: 'string' } } },
+  }
 }
 
 function rateLimited() {

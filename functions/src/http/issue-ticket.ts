@@ -13,6 +13,7 @@ import type { Account } from '../ports/nonces.ts'
 import type { Profile } from '../ports/profiles.ts'
 import type { Session } from '../ports/sessions.ts'
 import { accountOf } from '../submit.ts'
+import type { RequireAttested } from './attest-device.ts'
 import type { ProveSession } from '../two-factor/prove-session.ts'
 
 /** What a ticket says apart from who issued it, to whom, and until when. */
@@ -22,6 +23,8 @@ export type IssueTicketDeps = {
   readonly requireProfileOfKey: (owner: string, keyId: string) => Promise<Profile>
   readonly requireSession: (owner: string, sessionId: string) => Promise<Session>
   readonly proveSession: ProveSession
+  /** that the operator's app, unchanged, speaks for the device, where he demands it */
+  readonly requireAttested: RequireAttested
   readonly pinNonce: (account: Account, sessionId: string) => Promise<void>
   readonly readKey: (caller: Caller, keyId: string) => Promise<KeyStatusResponse>
   readonly readIdentity: () => Promise<CloudPublicKeyResponse>
@@ -59,13 +62,14 @@ export const issueTicket =
   }
 
 async function permitKeygen(
-  { newKeyId }: IssueTicketDeps,
-  _: Caller,
+  { newKeyId, requireAttested }: IssueTicketDeps,
+  caller: Caller,
   { keyId, sessionId, deviceKey }: TicketRequest,
 ): Promise<TicketGrant> {
   refuse(keyId !== undefined, 'keyId: is drawn here for keygen')
   refuse(sessionId !== undefined, 'sessionId: not for keygen')
   const { identity, exchange } = given(deviceKey, 'deviceKey')
+  await requireAttested(caller.sub, { identity, exchange })
   return { op: 'keygen', keyId: newKeyId(), epoch: 0, cnf: { identity, exchange } }
 }
 
@@ -104,6 +108,7 @@ async function permitRefresh(deps: IssueTicketDeps, caller: Caller, request: Tic
 async function permitRecover(deps: IssueTicketDeps, caller: Caller, request: TicketRequest): Promise<TicketGrant> {
   refuse(request.sessionId !== undefined, 'sessionId: not for recover')
   const { identity, exchange } = given(request.deviceKey, 'deviceKey')
+  await deps.requireAttested(caller.sub, { identity, exchange })
   const { keyId, epoch } = await committedKey(deps, caller, request)
   return { op: 'recover', keyId, epoch, cnf: { identity, exchange } }
 }

@@ -1,5 +1,6 @@
-import { isStoreError, ref, type Store } from '@tandem/store'
+import { ref, type Store } from '@tandem/store'
 import { userTag } from './profiles.ts'
+import { takeOnce } from './take-once.ts'
 import { appendUserAudit, readUserAudit, type UserEvent } from './user-audit.ts'
 
 /** A credential of WebAuthn: public data only. */
@@ -92,19 +93,6 @@ export function factors(store: Store, now: () => number): Factors {
         if (found === undefined) tx.create(challengeAt(owner, purpose), challenge, write)
         else tx.update(challengeAt(owner, purpose), challenge, write)
       }),
-    takeChallenge: (owner, purpose) => take(store, challengeAt(owner, purpose)),
-  }
-}
-
-async function take(store: Store, at: ReturnType<typeof ref<PasskeyChallenge>>) {
-  const found = await store.get(at)
-  if (found === undefined) return undefined
-  try {
-    await store.delete(at, { ifVersion: found.version })
-    return found.data
-  } catch (cause) {
-    // Another request had it first.
-    if (isStoreError(cause, 'CONFLICT')) return undefined
-    throw cause
+    takeChallenge: (owner, purpose) => takeOnce(store, challengeAt(owner, purpose)),
   }
 }

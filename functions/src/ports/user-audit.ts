@@ -21,6 +21,8 @@ export const USER_AUDIT_METHODS = [
   'profile.create',
   'profile.rename',
   'profile.delete',
+  'device.attest',
+  'device.assert',
   'second-factor.enrol',
   'second-factor.confirm',
   'second-factor.add-passkey',

@@ -61,6 +61,8 @@ export const DATABASES = {
     recovery: 'wanted',
     collections: [
       'allowances',
+      'app-attest-challenges',
+      'attested-devices',
       'batches',
       'claims',
       'dead-letters',

@@ -31,6 +31,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
 
 /** All others: whether they are set. An address may have a password in it, and a list of hosts is somebody's. */
 const HIDDEN = [
+  'APP_ATTEST',
   'CALLERS',
   'CHAINS',
   'DATA_DIRECTORY',
