@@ -1,4 +1,11 @@
 import {
+  type AppAttestChallengeRequest,
+  type AppAttestChallengeResponse,
+  appAttestChallengeResponse,
+  type AssertDeviceRequest,
+  type AttestDeviceRequest,
+  type AttestedDeviceResponse,
+  attestedDeviceResponse,
   type AuditPage,
   auditPage,
   type BatchOperationsRequest,
@@ -90,6 +97,9 @@ export type Api = KeyApi & {
   audit(keyId: string, after: number): Promise<AuditPage>
   enrolTotp(body: BeginEnrolmentRequest): Promise<EnrolResponse>
   confirmTotp(body: ConfirmEnrolmentRequest): Promise<RecoveryCodesResponse>
+  appAttestChallenge(body: AppAttestChallengeRequest): Promise<AppAttestChallengeResponse>
+  attestDevice(body: AttestDeviceRequest): Promise<AttestedDeviceResponse>
+  assertDevice(body: AssertDeviceRequest): Promise<AttestedDeviceResponse>
 }
 
 /**
@@ -143,6 +153,9 @@ export function createApi(platform: Platform, baseUrl: string, token: () => Prom
     audit: async (keyId, after) => call('GET', `/api/v1/audit?keyId=${keyId}&after=${after}&limit=200`, auditPage),
     enrolTotp: async (body) => call('POST', '/api/v1/2fa/enrol', enrolResponse, body, attemptKey(platform)),
     confirmTotp: async (body) => call('POST', '/api/v1/2fa/confirm', recoveryCodesResponse, body, attemptKey(platform)),
+    appAttestChallenge: async (body) => call('POST', '/api/v1/app-attest/challenges', appAttestChallengeResponse, body),
+    attestDevice: async (body) => call('POST', '/api/v1/app-attest/attestations', attestedDeviceResponse, body),
+    assertDevice: async (body) => call('POST', '/api/v1/app-attest/assertions', attestedDeviceResponse, body),
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Backend, noble, type Presignature } from '@tandem/ecdsa'
 import type {
+  AttestedDeviceResponse,
   AuditLine,
   BatchResponse,
   EnrolResponse,
@@ -8,6 +9,7 @@ import type {
   TransactionResponse,
   TwoFactorCode,
 } from '@tandem/wire'
+import { type AppAttestProvider, attestDevice } from './attest-device.ts'
 import { createApi } from './api.ts'
 import { createKeyOperations, type KeyOperations } from './client-keys.ts'
 import { sendBatch, type SentBatch } from './wallet/batch.ts'
@@ -70,6 +72,8 @@ export type TandemClient = KeyOperations & {
   signMessage(wallet: Wallet, message: string, code?: TwoFactorCode): Promise<string>
   /** EIP-712; 0x-hex of r ‖ s ‖ v; `code` when the policy asks for the second factor */
   signTypedData(wallet: Wallet, request: TypedDataRequest, code?: TwoFactorCode): Promise<string>
+  /** on iOS: has the app speak for this device's key, where the backend demands it before keygen and restore */
+  attestDevice(provider: AppAttestProvider): Promise<AttestedDeviceResponse>
   /** begins the enrolment of an authenticator app; `twoFactorCode` of the second factor there is */
   enrolSecondFactor(twoFactorCode?: TwoFactorCode): Promise<EnrolResponse>
   /** puts it in force with a code of the app; returns recovery codes, once */
@@ -145,6 +149,7 @@ export function createTandemClient(options: TandemOptions): TandemClient {
       signing(wallet, async () => signMessage(device, stock, wallet, message, code)),
     signTypedData: async (wallet, request, code) =>
       signing(wallet, async () => signTypedData(device, stock, wallet, request, code)),
+    attestDevice: async (provider) => attestDevice(device, provider),
     enrolSecondFactor: async (code) => enrolSecondFactor(device, code),
     confirmSecondFactor: async (code) => (await device.api.confirmTotp({ code })).recoveryCodes,
     policy: async (wallet) => device.api.policy(wallet.profileId),

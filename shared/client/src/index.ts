@@ -1,4 +1,5 @@
 export { createTandemClient, type TandemClient, type TandemOptions } from './client.ts'
+export type { AppAttestProvider } from './attest-device.ts'
 export type { SentBatch } from './wallet/batch.ts'
 export type { BatchRequest } from './wallet/batch-check.ts'
 export type { Operation } from './wallet/operation.ts'

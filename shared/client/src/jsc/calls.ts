@@ -68,7 +68,18 @@ function callingBack({ client, bridge }: Callable): Others {
             await bridge.ask('saveBackups', { call, backups: made })
           },
         }
+  const proof = async (name: 'attestKey' | 'assertKey', call: number, clientDataHash: Uint8Array) => {
+    const given = await bridge.ask(name, { call, clientDataHash })
+    if (given instanceof Uint8Array) return given
+    throw new TandemError('FORBIDDEN', 'The system gave no proof of this app.')
+  }
   return {
+    attestDevice: ({ keyId }: { keyId: string }, call) =>
+      client.attestDevice({
+        keyId,
+        attest: async (hash) => proof('attestKey', call, hash),
+        assert: async (hash) => proof('assertKey', call, hash),
+      }),
     exportDeviceShare: ({ wallet }: { wallet: Wallet }, call) => client.exportDeviceShare(wallet, seal(call)),
     rotateKey: ({ wallet, options }: { wallet: Wallet; options: Planned<RotateOptions> }, call) =>
       client.rotateKey(wallet, { ...options, backups: plan(options, call) }),

@@ -37,6 +37,9 @@ export type ToHost = {
   readonly saveBackups: { readonly request: number; readonly call: number; readonly backups: unknown }
   /** of the call `call`: answered with true or false */
   readonly approveBatch: { readonly request: number; readonly call: number; readonly built: unknown }
+  /** of the call `call`: answered with Apple's attestation of the app's key, and with its own assertion */
+  readonly attestKey: { readonly request: number; readonly call: number; readonly clientDataHash: Uint8Array }
+  readonly assertKey: { readonly request: number; readonly call: number; readonly clientDataHash: Uint8Array }
   readonly progress: { readonly step: string; readonly round: number | null }
   /** the end of a call: its result, or why there is none */
   readonly returned: { readonly call: number; readonly value: unknown }
@@ -86,6 +89,8 @@ export const TO_HOST: Fields<ToHost> = {
   sealShare: ['request', 'call', 'content'],
   saveBackups: ['request', 'call', 'backups'],
   approveBatch: ['request', 'call', 'built'],
+  attestKey: ['request', 'call', 'clientDataHash'],
+  assertKey: ['request', 'call', 'clientDataHash'],
   progress: ['step', 'round'],
   returned: ['call', 'value'],
   threw: ['call', 'error'],

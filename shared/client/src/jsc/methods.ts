@@ -13,7 +13,8 @@ type OfBridge = { readonly waitForTransaction: Names<[string, number]>; readonly
  * What a host can call, and its arguments in order. Held to the SDK by its types, and to Swift by test/ios/swift-names.test.ts.
  *
  * Where the SDK takes functions, the host gives a word: `backups: "kept"` for those that seal and save (it is then asked
- * `sealShare` and `saveBackups`), `approve: true` for the one that judges a batch (`approveBatch`).
+ * `sealShare` and `saveBackups`), `approve: true` for the one that judges a batch (`approveBatch`); `keyId` for a key of
+ * App Attest, which is then asked `attestKey` or `assertKey`.
  */
 export const METHODS = {
   createWallet: ['name'],
@@ -29,6 +30,8 @@ export const METHODS = {
   signMessage: ['wallet', 'message', 'twoFactorCode'],
   // a text: what a dapp hands over is nobody's data but its own
   signTypedData: ['wallet', 'json', 'twoFactorCode'],
+  // the host is asked for what the key says
+  attestDevice: ['keyId'],
   enrolSecondFactor: ['twoFactorCode'],
   confirmSecondFactor: ['code'],
   policy: ['wallet'],

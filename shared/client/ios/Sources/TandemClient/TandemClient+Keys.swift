@@ -96,6 +96,11 @@ extension TandemClient {
         try await run(.deleteWallet, ["wallet": wallet, "twoFactorCode": twoFactorCode])
     }
 
+    /// Has this app speak for the device's key, before ``createWallet(named:)`` and restores where the backend demands it.
+    public func attestDevice(with key: any AppAttestKey) async throws -> JSONValue {
+        try await call(.attestDevice, ["keyId": key.keyId], answers: CallAnswers(appKey: key))
+    }
+
     public func createRecoveryKit() async throws -> RecoveryKit {
         try await call(.createRecoveryKit)
     }

@@ -124,7 +124,7 @@ final class Engine: @unchecked Sendable {
             case .threw:
                 let threw = try parcel.read(ToHost.Threw.self)
                 calls.removeValue(forKey: threw.call)?.continuation.resume(throwing: threw.error)
-            case .sealShare, .saveBackups, .approveBatch:
+            case .sealShare, .saveBackups, .approveBatch, .attestKey, .assertKey:
                 let call = try parcel.read(CallNumber.self).call
                 try host.answer(message, parcel, by: calls[call]?.answers ?? CallAnswers())
             default:

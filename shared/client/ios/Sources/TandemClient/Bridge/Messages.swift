@@ -8,6 +8,7 @@ enum ToHost: String, CaseIterable {
     case sendRequest, cancelRequest
     case vaultGet, vaultPut, vaultDelete, vaultList
     case token, sealShare, saveBackups, approveBatch
+    case attestKey, assertKey
     case progress, returned, threw
 
     struct StartTimer: Decodable { let timer: Int; let ms: Double }
@@ -25,6 +26,8 @@ enum ToHost: String, CaseIterable {
     struct SealShare: Decodable { let request: Int; let call: Int; let content: Bytes }
     struct SaveBackups: Decodable { let request: Int; let call: Int; let backups: NewBackups }
     struct ApproveBatch: Decodable { let request: Int; let call: Int; let built: JSONValue }
+    struct AttestKey: Decodable { let request: Int; let call: Int; let clientDataHash: Bytes }
+    struct AssertKey: Decodable { let request: Int; let call: Int; let clientDataHash: Bytes }
     struct Progress: Decodable { let step: String; let round: Int? }
     struct Returned<Value: Decodable>: Decodable { let call: Int; let value: Value }
     struct Threw: Decodable { let call: Int; let error: TandemError }
@@ -53,6 +56,7 @@ enum Method: String, CaseIterable {
     case sendTransaction, waitForTransaction, settlePayments
     case sendBatch, batch, settleBatches
     case addressOf, signMessage, signTypedData
+    case attestDevice
     case enrolSecondFactor, confirmSecondFactor
     case policy, setPolicy, auditLog
     case fillPresignatures, presignaturesInStock, close

@@ -13,6 +13,7 @@ struct CallAnswers: Sendable {
     var seal: (@Sendable (Data) async throws -> Data)?
     var save: (@Sendable (NewBackups) async throws -> Void)?
     var approve: (@Sendable (JSONValue) async throws -> Bool)?
+    var appKey: (any AppAttestKey)?
 }
 
 /// Does what the SDK asks for, and delivers what comes of it. Its state is touched on the engine's queue only.
@@ -67,7 +68,7 @@ final class Host: @unchecked Sendable {
         case .progress:
             let asked = try parcel.read(ToHost.Progress.self)
             lent.onProgress(TandemProgress(step: asked.step, round: asked.round))
-        case .sealShare, .saveBackups, .approveBatch, .returned, .threw:
+        case .sealShare, .saveBackups, .approveBatch, .attestKey, .assertKey, .returned, .threw:
             // the engine's own
             break
         }
@@ -88,6 +89,18 @@ final class Host: @unchecked Sendable {
                 guard let save = answers.save else { throw TandemError.broken("nothing keeps the backup") }
                 try await save(asked.backups)
                 return JSONValue.null
+            }
+        case .attestKey:
+            let asked = try parcel.read(ToHost.AttestKey.self)
+            _ = answer(asked.request) {
+                guard let key = answers.appKey else { throw TandemError.broken("no key to attest") }
+                return Bytes(try await key.attest(asked.clientDataHash.data))
+            }
+        case .assertKey:
+            let asked = try parcel.read(ToHost.AssertKey.self)
+            _ = answer(asked.request) {
+                guard let key = answers.appKey else { throw TandemError.broken("no key to assert with") }
+                return Bytes(try await key.assert(asked.clientDataHash.data))
             }
         default:
             let asked = try parcel.read(ToHost.ApproveBatch.self)
