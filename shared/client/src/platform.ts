@@ -6,7 +6,7 @@ export type Socket = {
   binaryType: string
   readonly readyState: number
   /** the subprotocol the server chose, once open; a host that cannot tell can offer only one */
-  readonly protocol?: string
+  readonly protocol?: string | undefined
   onopen: (() => void) | null
   onmessage: ((event: { readonly data: unknown }) => void) | null
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null
