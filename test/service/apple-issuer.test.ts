@@ -139,7 +139,9 @@ test('a nonce that is sent has to be the token’s, and where one is demanded it
   }
 })
 
-test('a table without an audience is refused', () => {
+test('a table without an audience is refused, and one that names an issuer twice', () => {
+  const twice = [appleIssuer({ audience: [APP] }), appleIssuer({ audience: [WEB] })]
+  expect(() => oidcVerifier({ issuers: twice })).toThrow(ConfigError)
   for (const audience of [[], ['']])
     expect(() => oidcVerifier({ issuers: [appleIssuer({ audience })] })).toThrow(ConfigError)
 })

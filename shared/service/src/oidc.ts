@@ -72,6 +72,8 @@ export type OidcClaims = JWTPayload & { readonly iss: string; readonly sub: stri
 /** As {@link oidcVerifier}, for who must know more of a token than whose it is. */
 export function oidcClaims(options: OidcOptions): (token: string, nonce?: string) => Promise<OidcClaims> {
   const table = new Map(options.issuers.map((row) => [checked(row).issuer, { row, keys: remoteKeys(row) }]))
+  // one row would stand for both, and which is chance
+  if (table.size !== options.issuers.length) throw new ConfigError('an issuer is listed twice: list its audiences')
   const clock = options.clock ?? Date.now
 
   return async (token, nonce) => {
