@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { COMMITTEE_SUBPROTOCOL, decodeMux, encodeMux, ERRORS, limits, type MuxMessage } from '@tandem/wire'
+import { decodeMux, encodeMux, ERRORS, limits, type MuxMessage } from '@tandem/wire'
 import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
 import { type StubMember, startTestGateway, stubMember, type TestGateway } from './members.ts'
+
+const COMMITTEE_SUBPROTOCOL = 'tandem.committee.v1'
 
 let members: StubMember[]
 let gateway: TestGateway

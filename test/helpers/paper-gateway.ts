@@ -1,6 +1,8 @@
-import { COMMITTEE_SUBPROTOCOL, decodeMux, encodeMux, ERRORS, type ErrorCode, type MuxMessage } from '@tandem/wire'
+import { decodeMux, encodeMux, ERRORS, type ErrorCode, type MuxMessage } from '@tandem/wire'
 import type { Socket } from '../../shared/client/src/platform.ts'
 import { queue } from './queue.ts'
+
+const COMMITTEE_SUBPROTOCOL = 'tandem.committee.v1'
 
 /** A member's end of one leg. `next` rejects when the device is gone. */
 export type PaperLeg = {

@@ -440,7 +440,6 @@ export {
   startHandshake,
 } from './handshake.ts'
 export {
-  COMMITTEE_SUBPROTOCOL,
   decodeMux,
   encodeMux,
   MAX_REASON_BYTES,

@@ -2,9 +2,6 @@ import { canonicalJson, fromUtf8, utf8 } from './canonical.ts'
 import { WireError } from './errors.ts'
 import { MAX_NODES, MAX_SOCKET_PAYLOAD } from './limits.ts'
 
-/** Subprotocol of the one socket between a device and a gateway; each leg behind it speaks `tandem.v1`. */
-export const COMMITTEE_SUBPROTOCOL = 'tandem.committee.v1'
-
 /** index ‖ type */
 export const MUX_HEADER_BYTES = 2
 
