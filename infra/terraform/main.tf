@@ -31,6 +31,8 @@ module "policy" {
   secret_versions   = var.secret_versions
   issuers           = var.issuers
   chains            = var.chains
+  apple_audiences   = var.apple_audiences
+  app_attest        = var.app_attest
   swap_routers      = var.swap_routers
   limits            = var.limits
   origins           = var.origins

@@ -9,6 +9,10 @@ locals {
     FIRESTORE_PROJECT = var.project_id
   }
 
+  # the rest of what there is to say of Apple the service knows
+  apple      = [for audience in [var.apple_audiences] : { apple = { audience = audience } } if length(audience) > 0]
+  app_attest = { for name, value in { APP_ATTEST = var.app_attest } : name => jsonencode(value) if value != null }
+
   sigpair = merge(local.common, {
     HOST                             = "0.0.0.0"
     FIRESTORE_PARTIES_DATABASE       = local.databases["parties"].id
@@ -57,11 +61,11 @@ locals {
       DUO_NODE_URL       = "https://${local.hosts["duo-node"]}"
       SIGPAIR_URL        = "wss://${local.hosts["sigpair-device"]}"
       # maxAgeSeconds may be absent and must not be null
-      ISSUERS        = jsonencode([for row in var.issuers : { for key, value in row : key => value if value != null }])
+      ISSUERS        = jsonencode(concat([for row in var.issuers : { for key, value in row : key => value if value != null }], local.apple))
       CHAINS         = jsonencode(var.chains)
       SWAP_ROUTERS   = jsonencode(var.swap_routers)
       LIMITS         = jsonencode(var.limits)
       PASSKEY_DOMAIN = var.passkey_domain
-    })
+    }, local.app_attest)
   }
 }

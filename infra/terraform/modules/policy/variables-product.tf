@@ -31,6 +31,24 @@ variable "chains" {
   }
 }
 
+variable "apple_audiences" {
+  description = "Bundle ids and services ids for Sign in with Apple; none: not offered"
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "app_attest" {
+  description = "App that may attest devices, Apple's root as PEM, and whether new keys need it; null: nobody attests"
+  type = object({
+    teamId    = string
+    bundleIds = list(string)
+    root      = string
+    required  = bool
+  })
+  default = null
+}
+
 variable "swap_routers" {
   description = "Uniswap-V2-style routers by chain id"
   type        = map(list(string))

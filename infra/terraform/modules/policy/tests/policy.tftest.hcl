@@ -145,6 +145,34 @@ run "jobs_are_the_schedulers" {
   }
 }
 
+run "apple_is_asked_for_by_name_only" {
+  command = plan
+
+  assert {
+    condition     = length(jsondecode(output.env.functions.ISSUERS)) == 1 && !contains(keys(output.env.functions), "APP_ATTEST")
+    error_message = "Apple's sign-in or App Attest is there without being asked for"
+  }
+}
+
+run "apple_signs_in_and_attests" {
+  command = plan
+
+  variables {
+    apple_audiences = ["com.example.wallet"]
+    app_attest      = { teamId = "0A1B2C3D4E", bundleIds = ["com.example.wallet"], root = "PEM", required = true }
+  }
+
+  assert {
+    condition     = jsondecode(output.env.functions.ISSUERS)[1].apple.audience[0] == "com.example.wallet"
+    error_message = "Sign in with Apple does not reach functions"
+  }
+
+  assert {
+    condition     = jsondecode(output.env.functions.APP_ATTEST).required
+    error_message = "App Attest does not reach functions"
+  }
+}
+
 run "nobody_gets_past_the_load_balancer" {
   command = plan
 
