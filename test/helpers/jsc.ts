@@ -144,6 +144,9 @@ function lend({ token, vault, seal, save }: JscOptions, say: Say) {
       say('refuse', { request, reason: String(error) }),
     )
   }
+  const notHere = () => {
+    throw new Error('App Attest is not supported here')
+  }
   const handlers: Omit<Handlers, 'progress' | 'returned' | 'threw'> = {
     startTimer: ({ timer, ms }) =>
       timers.set(
@@ -171,6 +174,8 @@ function lend({ token, vault, seal, save }: JscOptions, say: Say) {
     sealShare: ({ request, content }) => answer(request, () => seal!(content)),
     saveBackups: ({ request, backups }) => answer(request, () => save!(backups)),
     approveBatch: ({ request }) => answer(request, () => false),
+    attestKey: ({ request }) => answer(request, notHere),
+    assertKey: ({ request }) => answer(request, notHere),
   }
   const close = () => {
     for (const timer of timers.values()) clearTimeout(timer)

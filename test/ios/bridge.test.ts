@@ -50,6 +50,28 @@ describe('a parcel', () => {
 })
 
 describe('the SDK over its bridge', () => {
+  test('has the host attest the device’s key, and hands its answer to the backend', async () => {
+    const { say, hear } = device()
+    const keyId = `${'A'.repeat(43)}=`
+    say('call', { call: 7, method: 'attestDevice', given: { keyId } })
+    say('answer', { request: (await hear('vaultGet')).request, value: new Uint8Array(64).fill(1) })
+    const reply = async (body: object) => {
+      say('answer', { request: (await hear('token')).request, value: 'token' })
+      const sent = await hear('sendRequest')
+      say('answer', { request: sent.request, value: { status: 200, text: JSON.stringify(body) } })
+      return sent
+    }
+    say('answer', { request: (await hear('vaultList')).request, value: [] })
+    await reply({ challenge: 'A'.repeat(43), expiresAt: 1, keyId: null })
+    const asked = await hear('attestKey')
+    expect({ call: asked.call, length: asked.clientDataHash.length }).toEqual({ call: 7, length: 32 })
+    say('answer', { request: asked.request, value: Uint8Array.of(1, 2, 3) })
+    const { url, body } = await reply({ keyId, attestedUntil: 2 })
+    expect(url).toBe('http://127.0.0.1:1/api/v1/app-attest/attestations')
+    expect(JSON.parse(body!)).toMatchObject({ keyId, attestation: 'AQID' })
+    expect(await hear('returned')).toEqual({ call: 7, value: { keyId, attestedUntil: 2 } })
+  })
+
   test('says VAULT when the host’s vault does not answer as one', async () => {
     const { say, hear } = device()
     say('call', { call: 1, method: 'wallets', given: {} })
