@@ -5,15 +5,19 @@ import { type FaultWorld, startFaultWorld } from './world.ts'
 
 /**
  * `npm run test:faults`: kills either side at every moment of every flow, one after the other, until the flow ends without a
- * death: half an hour. `--flow`, `--victim`, `--from` and `--only` narrow it down; ends with 1 if anything does not hold.
+ * death: half an hour. `--flow`, `--victim`, `--from`, `--step` and `--only` narrow it down; ends with 1 if anything does not hold.
  */
 const { values } = parseArgs({
   options: {
     flow: { type: 'string', multiple: true },
     victim: { type: 'string', multiple: true },
+    /** in Sigpair's place: `pair` or `committee`, whose victims are a member, the gateway and the device */
+    beside: { type: 'string', default: 'pair' },
     /** numbers of moments, from 0 */
     only: { type: 'string', multiple: true },
     from: { type: 'string', default: '0' },
+    /** every so manieth moment */
+    step: { type: 'string', default: '1' },
   },
 })
 
@@ -26,10 +30,12 @@ type Row = {
   readonly failures: readonly string[]
 }
 
+const beside = values.beside === 'committee' ? 'committee' : 'pair'
 const flows = values.flow === undefined ? FLOWS : values.flow.map(flowOf)
-const victims = (['sigpair', 'device'] as const).filter((one) => values.victim?.includes(one) ?? true)
+const mortals = beside === 'pair' ? (['sigpair', 'device'] as const) : (['member', 'gateway', 'device'] as const)
+const victims = mortals.filter((one) => values.victim?.includes(one) ?? true)
 const rows: Row[] = []
-const world = await startFaultWorld()
+const world = await startFaultWorld(beside)
 try {
   for (const flow of flows) for (const victim of victims) rows.push(await killEverywhere(world, flow, victim))
 } finally {
@@ -43,7 +49,7 @@ async function killEverywhere(world: FaultWorld, flow: Flow, victim: Victim): Pr
   const failures: string[] = []
   const chosen = values.only?.map(Number)
   let [points, succeeded] = [0, 0]
-  for (let diesAt = Number(values.from); diesAt < moments.length * 2; diesAt++) {
+  for (let diesAt = Number(values.from); diesAt < moments.length * 2; diesAt += Number(values.step)) {
     if (chosen !== undefined && !chosen.includes(diesAt)) continue
     const name = moments[diesAt] ?? 'later'
     const begun = performance.now()

@@ -8,10 +8,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Moment } from './children/mortal.ts'
 import type { ToDevice } from './children/mortal-device.ts'
 import type { Flow, Prepared } from './flows.ts'
-import { requireDead, requireNothingOpen, requireOnePair, requirePresigned, requireWorking } from './require.ts'
+import {
+  requireDead,
+  requireEveryQuorum,
+  requireNothingOpen,
+  requireOnePair,
+  requirePresigned,
+  requireWorking,
+} from './require.ts'
 import type { FaultWorld } from './world.ts'
 
-export type Victim = 'sigpair' | 'device'
+export type Victim = 'sigpair' | 'device' | 'member' | 'gateway'
 
 /** One death, and what it led to. */
 export type Point = {
@@ -54,14 +61,15 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
   if (!existsSync(lost)) await cp(vaultFolder, lost, { recursive: true })
 
   const part = { flow, prepared, user, vaultFolder, diesAt }
-  const outcome = await within(victim === 'sigpair' ? sigpairDies(world, part) : deviceDies(world, part))
+  const outcome = await within(victim === 'device' ? deviceDies(world, part) : serviceDies(world, victim, part))
 
   const device = await world.device(user, vaultFolder)
   const wallet = await within(flow.settle(device, prepared))
-  await requireOnePair(world, vaultFolder, wallet)
+  await requireOnePair(world, vaultFolder, wallet, user)
   await requireWorking(world, device, wallet, user)
+  await requireEveryQuorum(world, vaultFolder, wallet, user)
   await flow.again?.(device, prepared)
-  await requireOnePair(world, vaultFolder, wallet)
+  await requireOnePair(world, vaultFolder, wallet, user)
   await requireNothingOpen(world, wallet)
   await requirePresigned(device, wallet)
   if (prepared.wallet !== undefined) await requireDead(await world.device(user, lost), wallet)
@@ -77,11 +85,16 @@ type Part = {
   readonly diesAt: Moment
 }
 
-async function sigpairDies(world: FaultWorld, { flow, prepared, user, vaultFolder, diesAt }: Part): Promise<Outcome> {
-  const { sigpair } = world
+async function serviceDies(
+  world: FaultWorld,
+  victim: Victim,
+  { flow, prepared, user, vaultFolder, diesAt }: Part,
+): Promise<Outcome> {
+  const service = world.mortals[victim]
+  if (service === undefined) throw new TypeError(`there is no ${victim} beside a ${world.beside}`)
   const device = await world.device(user, vaultFolder)
-  await sigpair.arm(diesAt)
-  const death = sigpair.nextDeath()
+  await service.arm(diesAt)
+  const death = service.nextDeath()
   const succeeded = await flow.act(device, prepared).then(
     () => true,
     () => false,
@@ -90,8 +103,8 @@ async function sigpairDies(world: FaultWorld, { flow, prepared, user, vaultFolde
   // What it does after its last answer is part of the flow.
   await Promise.race([death.happened, delay(AFTERWARDS_MS)])
   if (await death.over()) return { survived: false, moments: [], succeeded }
-  const moments = await sigpair.moments()
-  await sigpair.arm(-1)
+  const moments = await service.moments()
+  await service.arm(-1)
   return { survived: true, moments, succeeded }
 }
 

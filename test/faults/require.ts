@@ -1,39 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type TandemClient, type Wallet } from '@tandem/client'
 import { fileVault } from '@tandem/client/node'
 import { createLog } from '@tandem/service'
-import { type PairRecord, readKey } from '@tandem/sigpair'
+import { type PairRecord, readKey, type Stores } from '@tandem/sigpair'
 import { toHex } from '@tandem/wire'
 import { verifyMessage } from 'ethers'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { sweepOnce } from '../../sigpair/src/sweep.ts'
 import type { FaultWorld } from './world.ts'
 
+/** Of three members; two sign. */
+const QUORUMS = [
+  [1, 2],
+  [1, 3],
+  [2, 3],
+]
+
+/** A gateway shows a member that was away the same again after five seconds. */
+const CATCH_UP_ATTEMPTS = 12
+
 /**
- * Device and Sigpair hold the two halves of the same epoch, the device has no stage open, and no other pair stays. What Sigpair
- * alone began or stored is half of nothing: the next dialogue aborts it, or age does. Source: docs/spec/refresh.md 3.1, 3.4.
+ * Device and Sigpair hold the two halves of the same epoch, the device has no stage open, and no other pair stays; beside a
+ * committee every member holds its part of it. What Sigpair alone began or stored is half of nothing: the next dialogue aborts it,
+ * or age does. Source: docs/spec/refresh.md 3.1, 3.4; gateway.md 4.6.
  *
  * @throws {Error} saying what does not hold
  */
-export async function requireOnePair(world: FaultWorld, vaultFolder: string, { keyId }: Wallet): Promise<void> {
-  await sweepOnce(world.stores, createLog({ name: 'faults', level: 'silent' }))
-  const view = await readKey(world.stores, keyId)
-  const current = view?.key.current ?? null
+export async function requireOnePair(
+  world: FaultWorld,
+  vaultFolder: string,
+  wallet: Wallet,
+  user: string,
+): Promise<void> {
+  const { keyId } = wallet
   const device = await loadWallet(await fileVault(vaultFolder, world.vaultKey), keyId)
-  requireEqual('status', view?.status, 'READY')
-  requireEqual('stage in force at Sigpair', current && toHex(current.stageId), device.current?.stageId)
-  requireEqual('epoch in force at Sigpair', current?.epoch, device.current?.epoch)
   requireEqual('open stage of the device', device.stage?.stageId, undefined)
+  for (const [at, stores] of world.stores.entries()) {
+    const who = world.beside === 'pair' ? 'Sigpair' : `member ${at + 1}`
+    if (world.beside === 'committee') await untilCaughtUp(world, stores, wallet, { user, epoch: device.current?.epoch })
+    await sweepOnce(stores, createLog({ name: 'faults', level: 'silent' }))
+    const view = await readKey(stores, keyId)
+    const current = view?.key.current ?? null
+    requireEqual(`status at ${who}`, view?.status, 'READY')
+    requireEqual(`stage in force at ${who}`, current && toHex(current.stageId), device.current?.stageId)
+    requireEqual(`epoch in force at ${who}`, current?.epoch, device.current?.epoch)
 
-  const { docs } = await world.stores.presignatures.list<PairRecord>('pairs', { limit: 100, prefix: keyId })
-  const lasting = docs.filter(({ expireAt }) => expireAt === undefined).map(({ data }) => toHex(data.ssid))
-  requireEqual('pairs that stay', lasting.join(), current && toHex(current.ssid))
+    const { docs } = await stores.presignatures.list<PairRecord>('pairs', { limit: 100, prefix: keyId })
+    const lasting = docs.filter(({ expireAt }) => expireAt === undefined).map(({ data }) => toHex(data.ssid.slice(0, 32)))
+    requireEqual(`pairs that stay at ${who}`, lasting.length, world.beside === 'pair' ? 1 : world.stores.length)
+    requireEqual(`epoch of pairs at ${who}`, [...new Set(lasting)].join(), current && toHex(current.ssid))
+  }
+}
+
+/** A member that missed a commit is shown it at a call about the key. */
+async function untilCaughtUp(
+  { backend }: FaultWorld,
+  stores: Stores,
+  { keyId, profileId }: Wallet,
+  { user, epoch }: { readonly user: string; readonly epoch: number | undefined },
+): Promise<void> {
+  for (let attempt = 0; attempt < CATCH_UP_ATTEMPTS; attempt++) {
+    if ((await readKey(stores, keyId))?.key.current?.epoch === epoch) return
+    await backend.call(user, 'GET', `/api/v1/profiles/${profileId}`)
+    await delay(attempt === 0 ? 100 : 1_000)
+  }
+}
+
+/** Any two members sign with this device, and no two with a copy of what it had before. */
+export async function requireEveryQuorum(
+  world: FaultWorld,
+  vaultFolder: string,
+  wallet: Wallet,
+  user: string,
+): Promise<void> {
+  if (world.beside === 'pair') return
+  for (const quorum of QUORUMS) {
+    const device = await world.device(user, vaultFolder, quorum)
+    await requireSignature(device, wallet, `signed by ${quorum.join(' and ')}`)
+    await device.close()
+  }
 }
 
 /** Neither is there anything half done: after what went to its end. */
-export async function requireNothingOpen(world: FaultWorld, { keyId }: Wallet): Promise<void> {
-  const key = (await readKey(world.stores, keyId))?.key
-  requireEqual('begun stage of Sigpair', key?.begun, null)
-  requireEqual('open stage of Sigpair', key?.stage, null)
+export async function requireNothingOpen({ stores }: FaultWorld, { keyId }: Wallet): Promise<void> {
+  for (const one of stores) {
+    const key = (await readKey(one, keyId))?.key
+    requireEqual('begun stage of Sigpair', key?.begun, null)
+    requireEqual('open stage of Sigpair', key?.stage, null)
+  }
 }
 
 function requireEqual(what: string, is: unknown, wanted: unknown): void {

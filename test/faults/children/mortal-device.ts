@@ -1,14 +1,15 @@
-import { createTandemClient, defaultPlatform, type Platform, type Socket, type Vault } from '@tandem/client'
+import { createTandemClient, defaultPlatform, type Pin, type Platform, type Socket, type Vault } from '@tandem/client'
 import { fileVault } from '@tandem/client/node'
 import { fast } from '../../helpers/backends.ts'
 import { flowOf, type Prepared } from '../flows.ts'
+import { wrapSocket } from '../wrap-socket.ts'
 import { type Moment, mortality } from './mortal.ts'
 
 /** What a device in a process of its own is told. */
 export type ToDevice = {
   readonly baseUrl: string
   readonly token: string
-  readonly pin: { readonly publicKey: string; readonly identity: string }
+  readonly pin: Pin
   readonly vaultFolder: string
   readonly vaultKey: readonly number[]
   readonly flow: string
@@ -36,24 +37,10 @@ function mortalPlatform(platform: Platform): Platform {
 }
 
 function mortalSocket(socket: Socket): Socket {
-  socket.binaryType = 'arraybuffer'
-  const mortal: Socket = {
-    binaryType: 'arraybuffer',
-    get readyState() {
-      return socket.readyState
-    },
-    onopen: null,
-    onmessage: null,
-    onclose: null,
-    onerror: null,
-    send: (bytes) => around('frame out', () => socket.send(bytes)),
-    close: (code, reason) => socket.close(code, reason),
-  }
-  socket.onopen = () => mortal.onopen?.()
-  socket.onmessage = (event) => around('frame in', () => mortal.onmessage?.(event))
-  socket.onclose = (event) => mortal.onclose?.(event)
-  socket.onerror = () => mortal.onerror?.()
-  return mortal
+  return wrapSocket(socket, {
+    sending: (send) => around('frame out', send),
+    hearing: (data, hear) => around('frame in', () => hear(data)),
+  })
 }
 
 const told = JSON.parse(process.argv[2] ?? '') as ToDevice

@@ -1,12 +1,12 @@
 import { Server, ServerResponse } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
-import { readSigpairConfig } from '../../../sigpair/src/config.ts'
-import { startSigpair } from '../../../sigpair/src/start.ts'
+import { readSigpairConfig, readSigpairMode } from '../../../sigpair/src/config.ts'
+import { type Sigpair, startSigpair } from '../../../sigpair/src/start.ts'
 import { WebSocket } from 'ws'
 import { type Moment, mortality, wrapMethod } from './mortal.ts'
 
 /**
- * Sigpair as it ships, in a process whose database, sockets and HTTP are wrapped from outside: it can be killed before and
+ * Sigpair as it ships, or a member or a gateway, in a process whose database, sockets and HTTP are wrapped from outside: it can be killed before and
  * after each commit, each frame and each call. Its own code knows nothing of that.
  */
 export type ToSigpair = { readonly arm: Moment } | 'report'
@@ -33,5 +33,20 @@ process.on('message', (message: ToSigpair) => {
 })
 process.on('disconnect', () => process.exit())
 
-const { url = '', internalUrl = '' } = await startSigpair(readSigpairConfig())
+async function startAs(): Promise<Sigpair> {
+  const mode = readSigpairMode()
+  if (mode === 'member') {
+    const { readMemberConfig } = await import('../../../sigpair/src/member/config.ts')
+    const { startMember } = await import('../../../sigpair/src/member/start-member.ts')
+    return startMember(readMemberConfig())
+  }
+  if (mode === 'gateway') {
+    const { readGatewayConfig } = await import('../../../sigpair/src/gateway/config.ts')
+    const { startGateway } = await import('../../../sigpair/src/gateway/start.ts')
+    return startGateway(readGatewayConfig())
+  }
+  return startSigpair(readSigpairConfig())
+}
+
+const { url = '', internalUrl = '' } = await startAs()
 tell({ started: { url, internalUrl } })
