@@ -1,6 +1,4 @@
 import { type PartyIndex, partyIndex, sessionId, UsageError } from '@tandem/rounds'
-import { native } from '@tandem/ec-native'
-import { type Backend } from '../../shared/ecdsa/src/math/backend.ts'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import { fromBytesBE, mod, q } from '../../shared/ecdsa/src/math/scalar.ts'
 import { presign } from '../../shared/ecdsa/src/signing/presign.ts'
@@ -11,14 +9,14 @@ import {
 } from '../../shared/ecdsa/src/signing/presignature.ts'
 import { agreeOnNonce } from '../../shared/ecdsa/src/signing/signing-rounds.ts'
 import { startSigning } from '../../shared/ecdsa/src/signing/signing-session.ts'
+import { backends, fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { referenceRounds } from '../helpers/reference/sign.ts'
 import { seeded } from '../helpers/rng.ts'
 import { presignAll } from '../helpers/signing.ts'
 import { outputs, sentBy } from '../helpers/simulate.ts'
 
-const dealt = new Map([2, 3].map((n) => [n, dealtKey(noble, n, seeded(`presign ${n}`))]))
-const backends: readonly Backend[] = [noble, native()].filter((backend) => backend !== undefined)
+const dealt = new Map([2, 3].map((n) => [n, dealtKey(fast, n, seeded(`presign ${n}`))]))
 
 /** The three secrets of a presignature; it is used up. */
 function secretsOf({ nonce }: Presignature) {

@@ -1,13 +1,12 @@
-import { native } from '@tandem/ec-native'
 import { partyIndex, UsageError } from '@tandem/rounds'
 import * as fc from 'fast-check'
 import { combine } from '../../shared/ecdsa/src/signing/assemble.ts'
 import { derive } from '../../shared/ecdsa/src/derive.ts'
-import type { Backend } from '../../shared/ecdsa/src/math/backend.ts'
 import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import { fromBytesBE, toBytes32 } from '../../shared/ecdsa/src/math/scalar.ts'
 import { encodeSignatureShare, onlineShare } from '../../shared/ecdsa/src/signing/online.ts'
 import { decodePresignature, encodePresignature } from '../../shared/ecdsa/src/signing/presignature.ts'
+import { backends, fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { TH } from '../helpers/reference/hash.ts'
 import { referenceRounds, referenceSignature } from '../helpers/reference/sign.ts'
@@ -16,9 +15,8 @@ import { currentKey, messageOf, presignAll, signAll } from '../helpers/signing.t
 import { outputs, sentBy } from '../helpers/simulate.ts'
 import { refusals, signedText } from '../helpers/verifiers.ts'
 
-const two = dealtKey(noble, 2, seeded('sign 2'))
-const three = dealtKey(noble, 3, seeded('sign 3'))
-const backends: readonly Backend[] = [noble, native()].filter((backend) => backend !== undefined)
+const two = dealtKey(fast, 2, seeded('sign 2'))
+const three = dealtKey(fast, 3, seeded('sign 3'))
 const SERVER = partyIndex(2)
 
 const path = fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { maxLength: 3 })
@@ -66,14 +64,13 @@ describe.each(backends)('on $name', (backend) => {
 
 test('any digest under any path verifies everywhere', async () => {
   const sealed = await sealedPresignatures(two, 'property')
-  const backend = native() ?? noble
   fc.assert(
     fc.property(fc.string({ maxLength: 40 }), path, (text, steps) => {
       const signed = signedText(text)
       const message = messageOf(signed.digest, steps)
-      const online = sealed.map((bytes) => onlineShare(backend, decodePresignature(bytes), currentKey(two), message))
+      const online = sealed.map((bytes) => onlineShare(fast, decodePresignature(bytes), currentKey(two), message))
       const signature = combine(
-        backend,
+        fast,
         online[0]!.target,
         online.map(({ share }) => share),
         'any',
@@ -154,8 +151,7 @@ test('r looks uniform: each value of its top four bits comes up as often as chan
   const runs = 800
   for (let i = 0; i < runs; i++) {
     const { digest } = signedText(`distribution ${i}`)
-    const backend = native() ?? noble
-    const { target } = onlineShare(backend, decodePresignature(sealed!), currentKey(two), messageOf(digest))
+    const { target } = onlineShare(fast, decodePresignature(sealed!), currentKey(two), messageOf(digest))
     counts[Number(target.r >> 252n)]!++
   }
   const chiSquare = counts.reduce((sum, count) => sum + (count - runs / 16) ** 2 / (runs / 16), 0)

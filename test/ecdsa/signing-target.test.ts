@@ -1,12 +1,13 @@
 import { type CurrentKey, combine, noble, onlineShare, signingTarget } from '@tandem/ecdsa'
 import { ProtocolAbort, UsageError } from '@tandem/rounds'
+import { fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { seeded } from '../helpers/rng.ts'
 import { currentKey, messageOf, presignAll } from '../helpers/signing.ts'
 import { outputs } from '../helpers/simulate.ts'
 import { refusals, signedText } from '../helpers/verifiers.ts'
 
-const dealt = dealtKey(noble, 3, seeded('target'))
+const dealt = dealtKey(fast, 3, seeded('target'))
 const key: CurrentKey = currentKey(dealt)
 const signed = signedText('added up by somebody who signs nothing')
 const message = messageOf(signed.digest, [44, 60])

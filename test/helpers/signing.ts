@@ -1,12 +1,12 @@
 import { type PartyIndex, type Protocol, type Rng, sessionId } from '@tandem/rounds'
 import type { Backend } from '../../shared/ecdsa/src/math/backend.ts'
-import { noble } from '../../shared/ecdsa/src/math/noble.ts'
 import type { CurrentKey, OnlineMessage } from '../../shared/ecdsa/src/signing/online.ts'
 import { presign } from '../../shared/ecdsa/src/signing/presign.ts'
 import type { Presignature } from '../../shared/ecdsa/src/signing/presignature.ts'
 import { type InteractiveSession, sign } from '../../shared/ecdsa/src/signing/sign.ts'
 import type { Signature } from '../../shared/ecdsa/src/signing/signature.ts'
 import type { SigningDeps, SigningKey, SigningSession } from '../../shared/ecdsa/src/signing/signing-session.ts'
+import { fast } from './backends.ts'
 import type { DealtKey } from './dealt-key.ts'
 import { type SeededRng, seeded } from './rng.ts'
 import { type Simulation, type SimulationOptions, simulate } from './simulate.ts'
@@ -50,7 +50,7 @@ export function signAll(
 
 function simulateAll<Out>(
   dealt: KeyOfAll,
-  { backend = noble, seed = 'signing', cheat = (_party, honest) => honest, ...simulation }: SigningOptions,
+  { backend = fast, seed = 'signing', cheat = (_party, honest) => honest, ...simulation }: SigningOptions,
   protocol: (session: InteractiveSession, key: SigningKey, deps: SigningDeps) => Protocol<Out>,
   how: Pick<InteractiveSession, 'message' | 'assembler'>,
 ): Promise<Simulation<Out>> {

@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type KeyShare, noble, type PairSetup } from '@tandem/ecdsa'
+import { type KeyShare, type PairSetup } from '@tandem/ecdsa'
 import {
   beginKeygen,
   commitStage,
@@ -17,6 +17,7 @@ import { encodeFields } from '@tandem/rounds'
 import { openSqlite } from '@tandem/store'
 import { canonicalJson, type Intent, intentBytes, toHex, utf8 } from '@tandem/wire'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { fast } from '../helpers/backends.ts'
 import { dealtKey } from '../helpers/dealt-key.ts'
 import { type SeededRng, seeded } from '../helpers/rng.ts'
 
@@ -87,7 +88,7 @@ export type TestKey = TestDevice & {
 export const OWNER = 'https://issuer.test|alice'
 
 export function testKey(rng: SeededRng): TestKey {
-  const dealt = dealtKey(noble, 2, rng)
+  const dealt = dealtKey(fast, 2, rng)
   const shares = dealt.signers.map((party) => ({ ...dealt.keys.get(party)!.share, epoch: 0 }))
   const { keyId, ssid } = shares[0]!
   const pair = { keyId: toHex(keyId), ssid, epoch: 0 }
