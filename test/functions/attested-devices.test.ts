@@ -141,6 +141,16 @@ test('a challenge ends after five minutes, an attestation after thirty days', as
   await store.close()
 })
 
+test('a nonce that is sent beside the token has to be the token’s', async () => {
+  const nonce = 'drawn-by-the-app-0001'
+  const hashed = createHash('sha256').update(nonce).digest('hex')
+  const authorization = `Bearer ${await world.issuer.tokenOf('ada', { nonce: hashed })}`
+  const statusWith = async (sent: string) =>
+    (await fetch(`${world.url}/api/v1/2fa`, { headers: { authorization, 'x-sign-in-nonce': sent } })).status
+  expect(await statusWith(nonce)).toBe(200)
+  expect(await statusWith(`${nonce}x`)).toBe(401)
+})
+
 describe('the configuration', () => {
   const file = join(import.meta.dirname, '../vectors/app_attest_apple.json')
   const { root: der } = JSON.parse(readFileSync(file, 'utf8')) as { readonly root: string }
