@@ -25,28 +25,28 @@ describe('one thread', () => {
   beforeAll(async () => (sigpair = await spawnSigpair()))
   afterAll(async () => sigpair.close())
 
-  test('computes twenty dialogues at once while health is answered', async () => {
-    const wallets = await Promise.all(Array.from({ length: 16 }, () => dealWallet(sigpair)))
+  test('computes ten dialogues at once while health is answered', async () => {
+    const wallets = await Promise.all(Array.from({ length: 8 }, () => dealWallet(sigpair)))
     const done = new AbortController()
     const dialogues = Promise.all([
-      ...Array.from({ length: 4 }, () => generateWallet(sigpair)),
+      ...Array.from({ length: 2 }, () => generateWallet(sigpair)),
       ...wallets.map((wallet) => makePresignatures(sigpair, wallet, 1)),
     ]).finally(() => done.abort())
 
     let answered = 0
     while (!done.signal.aborted) {
-      // Not `ready`: that one asks KMS, which here shares a thread with twenty devices.
+      // Not `ready`: that one asks KMS, which here shares a thread with ten devices.
       const { status } = await fetch(`${sigpair.url.replace('ws:', 'http:')}/health/live`)
       expect(status).toBe(200)
       answered++
     }
-    expect(await dialogues).toHaveLength(20)
-    expect(answered).toBeGreaterThan(20)
+    expect(await dialogues).toHaveLength(10)
+    expect(answered).toBeGreaterThan(10)
   })
 
-  test('serves a device while thirty others are silent', async () => {
+  test('serves a device while fifteen others are silent', async () => {
     const talks = await Promise.all(
-      Array.from({ length: 30 }, () =>
+      Array.from({ length: 15 }, () =>
         dial(sigpair, { device: createDevice(rng), keyId: newKeyId() }, { op: 'keygen' }),
       ),
     )
