@@ -5,7 +5,6 @@ import {
   encodeStage,
   fromBytesBE,
   type KeygenResult,
-  noble,
   type PairSetup,
   q,
   type RefreshSetup,
@@ -100,9 +99,7 @@ describe.each([
   })
 })
 
-test('noble alone makes the very same shares', async () => {
-  expect(await refreshed(two, { backend: noble })).toEqual(newTwo)
-}, 60_000)
+// noble alone makes the very same shares: refresh-noble.long.ts.
 
 test('L3 a pair of the old epoch does not open beside the new share, nor a new one beside the old share', () => {
   const [before, after] = [two[0]!, newTwo[0]!]
