@@ -40,8 +40,7 @@ export async function tellCare(scene: CareScene): Promise<void> {
 
 /** @param codes each good once; the last is left */
 async function care({ stack, client, wallet, step, random }: CareScene, codes: string[]): Promise<void> {
-  const [whose, who] =
-    stack.members.length === 0 ? ['Sigpair’s half', 'Sigpair fit'] : ['all shares', 'members fit']
+  const [whose, who] = stack.members.length === 0 ? ['Sigpair’s half', 'Sigpair fit'] : ['all shares', 'members fit']
   const kit = createRecoveryKit(random)
   const { encryptionKey } = kit
   kit.dk.fill(0) // here nobody will need it; an app shows it to its user, once
