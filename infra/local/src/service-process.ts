@@ -48,6 +48,7 @@ export function serviceOf(spec: ServiceSpec): Service {
     pid: () => child?.pid ?? 0,
     ended: () => (child === undefined ? undefined : endOf(child)),
     start: async () => {
+      if (child !== undefined && endOf(child) === undefined) throw new Error(`${spec.name} runs already`)
       child = spawnService(spec)
       await untilReady(spec, child)
     },
