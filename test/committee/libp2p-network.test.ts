@@ -9,7 +9,7 @@ import { networkContract, type Trio } from './network-contract.ts'
 const SEEDS = [1, 2, 3].map((n) => new Uint8Array(createHash('sha256').update(`node ${n}`).digest()))
 
 networkContract('over libp2p and TCP', async () => openTrio(''))
-networkContract('over libp2p and WebSocket', async () => openTrio('/ws'))
+networkContract('over libp2p and WebSocket', async () => openTrio('/ws'), 'what a transport can break')
 
 async function openTrio(transport: '' | '/ws'): Promise<Trio> {
   const ports: number[] = []
