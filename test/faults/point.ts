@@ -65,11 +65,11 @@ export async function dieAt(world: FaultWorld, { flow, victim, diesAt }: Point, 
 
   const device = await world.device(user, vaultFolder)
   const wallet = await within(flow.settle(device, prepared))
-  await requireOnePair(world, vaultFolder, wallet, user)
+  await requireOnePair(world, vaultFolder, wallet, { user, when: 'after a crash' })
   await requireWorking(world, device, wallet, user)
   await requireEveryQuorum(world, vaultFolder, wallet, user)
   await flow.again?.(device, prepared)
-  await requireOnePair(world, vaultFolder, wallet, user)
+  await requireOnePair(world, vaultFolder, wallet, { user, when: 'at the end' })
   await requireNothingOpen(world, wallet)
   await requirePresigned(device, wallet)
   if (prepared.wallet !== undefined) await requireDead(await world.device(user, lost), wallet)
