@@ -12,6 +12,7 @@ export default {
   },
   globalSetup: './test/setup.js',
   globalTeardown: './test/teardown.js',
-  maxWorkers: 2,
+  // Tests wait for networks and processes: a third keeps two cores busy.
+  maxWorkers: 3,
   testTimeout: 30_000,
 }

@@ -61,7 +61,7 @@ export const TARGETS: readonly Target[] = [
   {
     // for self-hosting off Google Cloud only; its keys are a sealed file
     name: 'kms',
-    entries: { index: at('infra/local/src/kms-main.ts') },
+    entries: { index: at('infra/local/src/kms/kms-main.ts') },
     external: [],
     // not compiled: the description of the protocol, which is read as a file
     addons: { '@google-cloud/kms': ['build/protos/protos.json'] },

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { lastWarnings } from '@tandem/service'
 import { parseOptions } from '../local/src/options.ts'
-import { planServices, type ServicePlan } from '../local/src/services.ts'
+import { planServices, type ServicePlan } from '../local/src/stack/services.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import type { NodeProcess } from '../../infra/local/src/committee-stack.ts'
+import type { NodeProcess } from '../../infra/local/src/stack/committee-stack.ts'
 import type { Peer } from '../../sigpair/src/committee/network.ts'
 
 /** What stands between the nodes of a committee: it counts every byte, and takes its time. */

@@ -13,8 +13,8 @@ import {
   toHex,
   WireError,
 } from '@tandem/wire'
-import { type LocalNode, type NodeProcess, planCommittee } from '../../infra/local/src/committee-stack.ts'
-import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
+import { type LocalNode, type NodeProcess, planCommittee } from '../../infra/local/src/stack/committee-stack.ts'
+import { verifyTwice } from '../../infra/local/src/story/verify-twice.ts'
 import { rpcParams, signRequest } from '../../sigpair/src/committee/caller.ts'
 import { callAnyNode, NobodyAnswers } from '../../sigpair/src/committee/rpc/rpc-client.ts'
 import type { Peer } from '../../sigpair/src/committee/network.ts'

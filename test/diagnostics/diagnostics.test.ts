@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { createLog, lastWarnings } from '@tandem/service'
 import { openSqlite, ref } from '@tandem/store'
 import { DESCRIBED, describeEnv } from '../../shared/service/src/diagnostics/config.ts'
-import { SQLITE_FILES } from '../../infra/local/src/storage.ts'
+import { SQLITE_FILES } from '../../infra/local/src/stack/storage.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 

@@ -7,7 +7,7 @@ import { createSigningKey, googleIdentity, type SigningKey } from '@tandem/servi
 import { eventSource } from '../../duo-node/src/event-source.ts'
 import { webhookSender } from '../../duo-node/src/webhook.ts'
 import { duoNode } from '../../functions/src/ports/duo-node.ts'
-import { startBalancer } from '../../infra/local/src/balancer.ts'
+import { startBalancer } from '../../infra/local/src/processes/balancer.ts'
 import { type MetadataServer, startMetadataServer } from '../helpers/metadata-server.ts'
 import { type RecordingSigpair, recordingSigpair } from './recording-sigpair.ts'
 

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { loadOrCreateSigningKey, type PublicJwk } from '@tandem/service'
 import { loadIdentity, type Stores } from '@tandem/sigpair'
 import { toHex } from '@tandem/wire'
-import { identityIn } from '../../infra/local/src/committee-stack.ts'
-import { freePort } from '../../infra/local/src/ports.ts'
+import { identityIn } from '../../infra/local/src/stack/committee-stack.ts'
+import { freePort } from '../../infra/local/src/processes/ports.ts'
 import { type Mortal, startMortal } from './mortal-process.ts'
 
 /** Two of these sign. */

@@ -10,8 +10,8 @@ import {
   fromHex,
   toHex,
 } from '@tandem/wire'
-import type { LocalCommittee, LocalNode } from '../../infra/local/src/committee-stack.ts'
-import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
+import type { LocalCommittee, LocalNode } from '../../infra/local/src/stack/committee-stack.ts'
+import { verifyTwice } from '../../infra/local/src/story/verify-twice.ts'
 import { rpcParams, signRequest } from '../../sigpair/src/committee/caller.ts'
 import { callAnyNode } from '../../sigpair/src/committee/rpc/rpc-client.ts'
 

@@ -10,7 +10,7 @@ import { createSigningKey, issueTicket, type TicketGrant } from '@tandem/service
 import { createKms, createSealer, loadIdentity, type Stores } from '@tandem/sigpair'
 import { openSqlite, type Store } from '@tandem/store'
 import type { Hello } from '@tandem/wire'
-import { LOCAL_KEY, startKms } from '../../infra/local/src/kms.ts'
+import { LOCAL_KEY, startKms } from '../../infra/local/src/kms/kms.ts'
 import { type Config, DEADLINES } from '../../sigpair/src/config.ts'
 import { startSigpair } from '../../sigpair/src/start.ts'
 import { type Conversation, converse, type Device, type DialogueRequest } from './device.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildTarget } from '../../infra/bundle/build.ts'
 import { TARGETS } from '../../infra/bundle/targets.ts'
-import { type LocalCommittee, type NodeProcess, planCommittee } from '../../infra/local/src/committee-stack.ts'
+import { type LocalCommittee, type NodeProcess, planCommittee } from '../../infra/local/src/stack/committee-stack.ts'
 import { callerOf } from '../helpers/committee-caller.ts'
 
 // Far from this repository, whose node_modules would hide what is missing.

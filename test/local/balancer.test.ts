@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
-import { type Balancer, type Passing, startBalancer } from '../../infra/local/src/balancer.ts'
-import { freePort } from '../../infra/local/src/ports.ts'
+import { type Balancer, type Passing, startBalancer } from '../../infra/local/src/processes/balancer.ts'
+import { freePort } from '../../infra/local/src/processes/ports.ts'
 
 const servers: Server[] = []
 const balancers: Balancer[] = []

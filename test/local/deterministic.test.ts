@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { DEFAULT_SEED, requireDevelopmentChain } from '../../infra/local/src/deterministic.ts'
+import { DEFAULT_SEED, requireDevelopmentChain } from '../../infra/local/src/seeded/deterministic.ts'
 import { DEFAULT_PORTS, parseOptions, PORT_FLAGS, type Ports } from '../../infra/local/src/options.ts'
-import { seeded } from '../../infra/local/src/seeded.ts'
+import { seeded } from '../../infra/local/src/seeded/seeded.ts'
 import { spawnSigpair } from '../helpers/sigpair.ts'
 import { freePort } from '../helpers/stack.ts'
 
@@ -117,7 +117,10 @@ describe('no service can be started with a seed', () => {
     const hands = /startSigpair\(\w+, |createApi\(\w+, |drawFrom\(/
     const files = ['sigpair', 'duo-node', 'functions', 'infra/local'].flatMap(sourcesOf)
     const handing = files.filter((file) => hands.test(textOf(file).replaceAll(/^export .*$/gm, '')))
-    expect(handing.toSorted()).toEqual(['infra/local/src/in-process.ts', 'infra/local/src/seeded-worker.ts'])
+    expect(handing.toSorted()).toEqual([
+      'infra/local/src/seeded/seeded-worker.ts',
+      'infra/local/src/stack/in-process.ts',
+    ])
   })
 
   test('the two that were told everything we could think of are two different parties', async () => {
@@ -136,7 +139,7 @@ test('the seeded thread has every task that Sigpair’s own has', async () => {
       .map((name) => name.trim())
       .filter((name) => name !== '')
       .toSorted()
-  expect(exported('infra/local/src/seeded-worker.ts')).toEqual(exported('sigpair/src/compute/worker.ts'))
+  expect(exported('infra/local/src/seeded/seeded-worker.ts')).toEqual(exported('sigpair/src/compute/worker.ts'))
 })
 
 test('a seed is a stream: its bytes do not depend on how they are asked for, and another has others', () => {

@@ -1,8 +1,8 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openText, readSealKey, sealText } from '../../infra/local/src/kms-seal.ts'
-import { openKmsFile } from '../../infra/local/src/kms-state.ts'
+import { openText, readSealKey, sealText } from '../../infra/local/src/kms/kms-seal.ts'
+import { openKmsFile } from '../../infra/local/src/kms/kms-state.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-kms-seal-'))
 afterAll(() => rmSync(folder, { recursive: true }))

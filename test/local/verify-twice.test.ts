@@ -1,5 +1,5 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { verifyTwice, verifyWithOpenSsl } from '../../infra/local/src/verify-twice.ts'
+import { verifyTwice, verifyWithOpenSsl } from '../../infra/local/src/story/verify-twice.ts'
 
 const secret = new Uint8Array(32).fill(7)
 const publicKey = secp256k1.getPublicKey(secret)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createSigningKey, issueServiceToken, issueTicket, type SigningKey, type TicketGrant } from '@tandem/service'
 import { createKms, createSealer, loadIdentity, type Stores } from '@tandem/sigpair'
 import { openSqlite } from '@tandem/store'
-import { LOCAL_KEY, startKms } from '../../infra/local/src/kms.ts'
+import { LOCAL_KEY, startKms } from '../../infra/local/src/kms/kms.ts'
 import { createKeyFile, readKeyFile } from '../../sigpair/src/committee/key-file.ts'
 import type { Network } from '../../sigpair/src/committee/network.ts'
 import { type NodeIdentity, nodeIdentity } from '../../sigpair/src/committee/node-identity.ts'
@@ -15,7 +15,7 @@ import { startSeated } from '../../sigpair/src/start.ts'
 import { type MemoryNetworks, memoryNetworks } from '../helpers/memory-network.ts'
 import { seeded } from '../helpers/rng.ts'
 import { OWNER } from '../helpers/sigpair.ts'
-import { freePort } from '../../infra/local/src/ports.ts'
+import { freePort } from '../../infra/local/src/processes/ports.ts'
 
 /** One member that runs: real sockets, real databases, real threads. */
 export type TestMember = {

@@ -1,4 +1,4 @@
-import { faultsOf, restartUnderLoad } from '../../infra/local/src/rolling.ts'
+import { faultsOf, restartUnderLoad } from '../../infra/local/src/stack/rolling.ts'
 import { knownEmulator } from '../store/emulator.ts'
 import { onFirestore, type ScaleWorld, startScaleWorld } from './world.ts'
 

@@ -1,8 +1,8 @@
 import { TandemError, type TandemClient } from '@tandem/client'
 import { parseEther } from 'ethers'
-import type { Payer } from '../../infra/local/src/payers.ts'
-import type { WatchInstances } from '../../infra/local/src/scaled.ts'
-import type { WantedStorage } from '../../infra/local/src/storage.ts'
+import type { Payer } from '../../infra/local/src/story/payers.ts'
+import type { WatchInstances } from '../../infra/local/src/stack/scaled.ts'
+import type { WantedStorage } from '../../infra/local/src/stack/storage.ts'
 import { startTestStack, type TestStack } from '../helpers/stack.ts'
 import { freshProject } from '../store/emulator.ts'
 

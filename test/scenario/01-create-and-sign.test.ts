@@ -3,7 +3,7 @@ import { memoryVault, type Sent, type TandemClient, type Wallet } from '@tandem/
 import { decodeShare } from '@tandem/ecdsa'
 import { fromHex } from '@tandem/wire'
 import { encodeBase58, HDNodeWallet, parseEther, verifyMessage } from 'ethers'
-import { verifyTwice, verifyWithOpenSsl } from '../../infra/local/src/verify-twice.ts'
+import { verifyTwice, verifyWithOpenSsl } from '../../infra/local/src/story/verify-twice.ts'
 import { loadWallet } from '../../shared/client/src/vault/wallet-record.ts'
 import { fast } from '../helpers/backends.ts'
 import { ask, startTestStack, type TestStack } from '../helpers/stack.ts'

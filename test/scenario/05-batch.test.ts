@@ -1,7 +1,7 @@
 import type { Operation, TandemClient, Wallet } from '@tandem/client'
 import { Interface, parseEther } from 'ethers'
 import { rpc } from '../../functions/src/ports/rpc.ts'
-import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
+import { verifyTwice } from '../../infra/local/src/story/verify-twice.ts'
 import { readKey } from '../../sigpair/src/keys/key-status.ts'
 import { policyAt, policyText } from '../../sigpair/src/policy/policy-store.ts'
 import { batchReleaseAt } from '../../sigpair/src/sign/batch-records.ts'

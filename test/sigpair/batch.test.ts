@@ -13,7 +13,7 @@ import {
   type SignedSession,
 } from '@tandem/sigpair'
 import { limits, type Policy, type PrepareBatchRequest, toBase64url, toHex, type UnsignedTx } from '@tandem/wire'
-import { verifyTwice } from '../../infra/local/src/verify-twice.ts'
+import { verifyTwice } from '../../infra/local/src/story/verify-twice.ts'
 import { readAuditPage } from '../../sigpair/src/audit/audit-read.ts'
 import { loadIdentity } from '../../sigpair/src/keys/identity.ts'
 import { policyAt, policyText } from '../../sigpair/src/policy/policy-store.ts'

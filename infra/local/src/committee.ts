@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type LocalCommittee, planCommittee } from './committee-stack.ts'
-import { COMMITTEE_SIZE, tellCommittee } from './committee-story.ts'
-import { createTeller, millis, type Teller } from './tell.ts'
+import { type LocalCommittee, planCommittee } from './stack/committee-stack.ts'
+import { COMMITTEE_SIZE, tellCommittee } from './story/committee-story.ts'
+import { createTeller, millis, type Teller } from './story/tell.ts'
 
 const HELP = `npm run committee -- [options]
 

@@ -1,7 +1,7 @@
 import { createLog, handle, listen, loadOrCreateSigningKey, route, type SigningKey } from '@tandem/service'
 import { SignJWT } from 'jose'
 import { z } from 'zod'
-import { portOf, requireFreePort } from './ports.ts'
+import { portOf, requireFreePort } from './processes/ports.ts'
 
 /** An issuer that listens on loopback, and the row of the issuer table that trusts it. */
 export type RunningIssuer = {

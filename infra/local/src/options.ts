@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DEFAULT_SEED, requireHarmless } from './deterministic.ts'
-import type { WantedStorage } from './storage.ts'
+import { DEFAULT_SEED, requireHarmless } from './seeded/deterministic.ts'
+import type { WantedStorage } from './stack/storage.ts'
 
 /** Who holds the other part of every key: Sigpair, or two of three members behind a gateway. */
 export type P2 = 'pair' | 'committee'

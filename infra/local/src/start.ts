@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HELP, parseOptions, type StartOptions } from './options.ts'
-import { type Stack, startStack } from './stack.ts'
-import { seeded } from './seeded.ts'
-import { tellStory } from './story.ts'
-import { tellScale } from './story-scale.ts'
-import { createTeller, millis, type Teller } from './tell.ts'
+import { type Stack, startStack } from './stack/stack.ts'
+import { seeded } from './seeded/seeded.ts'
+import { tellStory } from './story/story.ts'
+import { tellScale } from './story/story-scale.ts'
+import { createTeller, millis, type Teller } from './story/tell.ts'
 
 /** `npm start`: everything on this machine, the story, then whatever the user wants to try. */
 async function main(): Promise<number> {

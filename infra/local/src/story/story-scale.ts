@@ -1,10 +1,10 @@
 import { parseEther } from 'ethers'
 import { native } from '@tandem/ec-native'
 import { createTandemClient, memoryVault } from '@tandem/client'
-import { chainAt } from './chain.ts'
+import { chainAt } from '../chain.ts'
 import type { Payer } from './payers.ts'
-import { faultsOf, restartUnderLoad, type Restart, type Rolled } from './rolling.ts'
-import type { Stack } from './stack.ts'
+import { faultsOf, restartUnderLoad, type Restart, type Rolled } from '../stack/rolling.ts'
+import type { Stack } from '../stack/stack.ts'
 import { millis, table, type Teller } from './tell.ts'
 
 const PAYERS = 4

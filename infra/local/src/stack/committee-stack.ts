@@ -2,11 +2,11 @@ import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createKeyFile, readKeyFile } from '../../../sigpair/src/committee/key-file.ts'
-import { type NodeIdentity, nodeIdentity } from '../../../sigpair/src/committee/node-identity.ts'
-import { startKms } from './kms.ts'
-import { portOf, requireFreePort } from './ports.ts'
-import { type Service, serviceOf, type ServiceSpec } from './service-process.ts'
+import { createKeyFile, readKeyFile } from '../../../../sigpair/src/committee/key-file.ts'
+import { type NodeIdentity, nodeIdentity } from '../../../../sigpair/src/committee/node-identity.ts'
+import { startKms } from '../kms/kms.ts'
+import { portOf, requireFreePort } from '../processes/ports.ts'
+import { type Service, serviceOf, type ServiceSpec } from '../processes/service-process.ts'
 
 /** A node of the local committee: a process of its own, which can be killed and started again. */
 export type LocalNode = Service & {
@@ -39,7 +39,7 @@ export type CommitteeOptions = {
 
 export type NodeProcess = Pick<ServiceSpec, 'args' | 'env'>
 
-const MAIN = resolve(import.meta.dirname, '../../../sigpair/src/main.ts')
+const MAIN = resolve(import.meta.dirname, '../../../../sigpair/src/main.ts')
 
 /** What is written down of one node before anything runs. */
 type Plan = {

@@ -10,7 +10,7 @@ export type Program = {
   readonly env: Readonly<Record<string, string>>
 }
 
-const ROOT = resolve(import.meta.dirname, '../../..')
+const ROOT = resolve(import.meta.dirname, '../../../..')
 
 /** @param bundles where `npm run bundle` wrote them; undefined: from source */
 export function programOf(name: ServiceName, bundles: string | undefined): Program {

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads'
-import { drawFrom } from '../../../sigpair/src/compute/arithmetic.ts'
+import { drawFrom } from '../../../../sigpair/src/compute/arithmetic.ts'
 import { seeded } from './seeded.ts'
 
 /** Sigpair's tasks in a thread that draws from a seed, which `workerData` is. */
@@ -13,4 +13,4 @@ export {
   proveShare,
   releasePart,
   sealShare,
-} from '../../../sigpair/src/compute/worker.ts'
+} from '../../../../sigpair/src/compute/worker.ts'

@@ -29,7 +29,7 @@ export type Service = {
 }
 
 /** Sources are stripped of their types and compiled once, not at every start. */
-const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/compile')
+const COMPILE_CACHE = join(import.meta.dirname, '../../../../node_modules/.cache/compile')
 
 /** A second or two; on a busy machine twenty times that. */
 const READY_MS = 60_000

@@ -11,10 +11,10 @@ import {
   toHex,
   WireError,
 } from '@tandem/wire'
-import { rpcParams, signRequest } from '../../../sigpair/src/committee/caller.ts'
-import { statusTable } from '../../../sigpair/src/committee/cli/status-table.ts'
-import { callAnyNode } from '../../../sigpair/src/committee/rpc/rpc-client.ts'
-import type { LocalCommittee, LocalNode } from './committee-stack.ts'
+import { rpcParams, signRequest } from '../../../../sigpair/src/committee/caller.ts'
+import { statusTable } from '../../../../sigpair/src/committee/cli/status-table.ts'
+import { callAnyNode } from '../../../../sigpair/src/committee/rpc/rpc-client.ts'
+import type { LocalCommittee, LocalNode } from '../stack/committee-stack.ts'
 import { millis, table, type Teller } from './tell.ts'
 import { verifyTwice } from './verify-twice.ts'
 

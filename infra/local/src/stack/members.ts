@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import { issueServiceToken, loadOrCreateSigningKey } from '@tandem/service'
 import { cloudPublicKeyResponse } from '@tandem/wire'
 import { identityIn } from './committee-stack.ts'
-import { LOCAL_KEY } from './kms.ts'
-import { freePort } from './ports.ts'
-import type { Service } from './service-process.ts'
+import { LOCAL_KEY } from '../kms/kms.ts'
+import { freePort } from '../processes/ports.ts'
+import type { Service } from '../processes/service-process.ts'
 import type { ServicePlan } from './services.ts'
-import type { Teller } from './tell.ts'
+import type { Teller } from '../story/tell.ts'
 
 /** Any two of three sign with the device. */
 const MEMBERS = 3

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Chain } from './chain.ts'
-import { type Payer, payOnAndOn, type Payment } from './payers.ts'
-import type { Service } from './service-process.ts'
+import type { Chain } from '../chain.ts'
+import { type Payer, payOnAndOn, type Payment } from '../story/payers.ts'
+import type { Service } from '../processes/service-process.ts'
 
 /** One instance that ended by SIGTERM and came back. */
 export type Restart = {

@@ -7,7 +7,7 @@ import { destroyDue, keyHandlers } from './kms-keys.ts'
 import { signHandlers } from './kms-sign.ts'
 import type { SealKey } from './kms-seal.ts'
 import { type CryptoKey, type KmsFile, newSigningVersion, newVersion, openKmsFile } from './kms-state.ts'
-import { portOf, requireFreePort } from './ports.ts'
+import { portOf, requireFreePort } from '../processes/ports.ts'
 
 /** A KMS that listens on loopback. */
 export type RunningKms = { readonly port: number; readonly close: () => Promise<void> }

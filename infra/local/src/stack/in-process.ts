@@ -1,16 +1,16 @@
 import { readDuoNodeConfig, startDuoNode } from '@tandem/duo-node'
 import { listen } from '@tandem/service'
-import { createApi } from '../../../functions/src/api.ts'
-import { readFunctionsConfig } from '../../../functions/src/config.ts'
-import { readSigpairConfig } from '../../../sigpair/src/config.ts'
-import { readGatewayConfig } from '../../../sigpair/src/gateway/config.ts'
-import { startGateway } from '../../../sigpair/src/gateway/start.ts'
-import { readMemberConfig } from '../../../sigpair/src/member/config.ts'
-import { startMember } from '../../../sigpair/src/member/start-member.ts'
-import { startSigpair } from '../../../sigpair/src/start.ts'
-import type { ServiceName } from './programs.ts'
-import { seeded } from './seeded.ts'
-import type { Service } from './service-process.ts'
+import { createApi } from '../../../../functions/src/api.ts'
+import { readFunctionsConfig } from '../../../../functions/src/config.ts'
+import { readSigpairConfig } from '../../../../sigpair/src/config.ts'
+import { readGatewayConfig } from '../../../../sigpair/src/gateway/config.ts'
+import { startGateway } from '../../../../sigpair/src/gateway/start.ts'
+import { readMemberConfig } from '../../../../sigpair/src/member/config.ts'
+import { startMember } from '../../../../sigpair/src/member/start-member.ts'
+import { startSigpair } from '../../../../sigpair/src/start.ts'
+import type { ServiceName } from '../processes/programs.ts'
+import { seeded } from '../seeded/seeded.ts'
+import type { Service } from '../processes/service-process.ts'
 import type { ServicePlan } from './services.ts'
 
 type Running = { readonly close: () => Promise<void> }
@@ -22,7 +22,7 @@ const STARTS: Readonly<Record<ServiceName, Start>> = {
   sigpair: async (env, seed) => {
     // One thread: with more of them it would be chance which one draws what
     const config = readSigpairConfig({ ...env, THREADS: '1' })
-    const worker = { url: import.meta.resolve('./seeded-worker.ts'), data: `${seed}/sigpair/thread` }
+    const worker = { url: import.meta.resolve('../seeded/seeded-worker.ts'), data: `${seed}/sigpair/thread` }
     return startSigpair(config, { rng: seeded(`${seed}/sigpair`), worker })
   },
   'duo-node': async (env) => startDuoNode(readDuoNodeConfig(env)),

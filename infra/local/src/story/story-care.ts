@@ -3,7 +3,7 @@ import { createRecoveryKit, openAgeFile, sealWithAge } from '@tandem/client/back
 import type { Rng } from '@tandem/rounds'
 import { verifyMessage } from 'ethers'
 import { URI } from 'otpauth'
-import type { Stack } from './stack.ts'
+import type { Stack } from '../stack/stack.ts'
 import type { Teller } from './tell.ts'
 
 export type CareScene = {

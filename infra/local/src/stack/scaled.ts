@@ -1,6 +1,6 @@
-import { type Balancer, type Passing, startBalancer } from './balancer.ts'
-import { freePort } from './ports.ts'
-import { type Service, serviceOf } from './service-process.ts'
+import { type Balancer, type Passing, startBalancer } from '../processes/balancer.ts'
+import { freePort } from '../processes/ports.ts'
+import { type Service, serviceOf } from '../processes/service-process.ts'
 import type { ServicePlan } from './services.ts'
 
 /** Several processes of one service behind one address; to whoever calls they are one. */
