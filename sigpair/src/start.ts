@@ -26,7 +26,7 @@ import { createPool, type WorkerModule } from './compute/pool.ts'
 import { createSealer } from './seal/seal.ts'
 import { countSignatures } from './sign/signing-telemetry.ts'
 import { listenForDevices } from './server.ts'
-import { gatewayOf, type Seat, takeSeat } from './member/seat.ts'
+import type { Seat } from './member/seat.ts'
 import type { Stores } from './stores.ts'
 import { sweepExpired, sweepOnce } from './sweep.ts'
 
@@ -76,7 +76,9 @@ export async function startSeated(config: Config, seat: Seat): Promise<Sigpair> 
 type Given = { readonly randomness?: Randomness | undefined; readonly seat?: Seat }
 
 async function start(config: Config, { randomness, seat }: Given): Promise<Sigpair> {
-  const member = seat && takeSeat(seat, Date.now)
+  // An ordinary Sigpair loads nothing of a committee.
+  const seats = seat && (await import('./member/seat.ts'))
+  const member = seat && seats?.takeSeat(seat, Date.now)
   const parts = await openParts(config)
   const { log, kms, stores } = parts
   const { sockets: dialogues, threads } = config.bounds
@@ -100,7 +102,7 @@ async function start(config: Config, { randomness, seat }: Given): Promise<Sigpa
     const rng = randomness?.rng ?? arithmetic().rng
     const own = await loadIdentity(stores, rng)
     const identity = seat ? { ...own, identity: seat.identity } : own
-    const asMember = seat && member && { ...gatewayOf(seat), member, release: pool.releasePart }
+    const asMember = seat && seats && member && { ...seats.gatewayOf(seat), member, release: pool.releasePart }
     const urls = await serve(parts, { identity, pool, rng, asMember }, listeners)
     // What a gateway and every device pin of a member.
     const pinned = member && { member: member.self, publicKey: toHex(own.exchange.publicKey) }
