@@ -8,8 +8,8 @@ import { build } from 'esbuild'
 import { ROOT } from '../../infra/bundle/targets.ts'
 
 /**
- * The shell of Hermes. `npm install --prefix /tmp/hermes hermes-engine-cli@0.12.0` has one for Linux, macOS and Windows, of the
- * release that React Native 0.70 shipped, the first with BigInt: `HERMES=/tmp/hermes/node_modules/hermes-engine-cli/linux64-bin/hermes`.
+ * The shell of Hermes. `npm install --prefix hermes hermes-engine-cli@0.12.0` has one for Linux, macOS and Windows, of the
+ * release that React Native 0.70 shipped, the first with BigInt: `HERMES=hermes/node_modules/hermes-engine-cli/linux64-bin/hermes`.
  */
 const HERMES = process.env['HERMES'] ?? 'hermes'
 const withHermes = spawnSync(HERMES, ['--version']).status === 0 ? test : test.skip
